@@ -14,7 +14,7 @@ from schemas.vocabulary import Cause, Kind
 from tests.processor.test_unknown_accounts import loads, process
 from tests.processor.test_unsubscribe import LINK, queued
 from tests.receiver.running_receiver import RunningReceiver, take_envelopes
-from worker.contacts.campaigns import CampaignRecipientView, campaign_recipients
+from worker.contacts.campaigns import CampaignRecipientView, known_campaign, recipients_of
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sample import SampleEvent
@@ -43,10 +43,9 @@ CASES = [
 
 
 async def recipients(pool: WriterPool) -> dict[str, CampaignRecipientView]:
-    page = await campaign_recipients(
-        pool, "default", "spring", value=CampaignValue.SENT, after=0, limit=100, names=None
-    )
-    assert page is not None
+    spring = await known_campaign(pool, "default", "spring")
+    assert spring is not None
+    page = await recipients_of(pool, spring, value=CampaignValue.SENT, after=0, limit=100, names=None)
     return {one.address: one for one in page.recipients}
 
 

@@ -11,7 +11,7 @@ from worker.api.decisions import DESK
 from worker.api.parameters import asked_names, known_query, known_word, number_in_range
 from worker.api.request_edge import LINE, REQUEST_LOAD
 from worker.api.shared_answers import SharedAnswers
-from worker.contacts.campaigns import KnownCampaign, campaign_recipients, campaign_report, known_campaign
+from worker.contacts.campaigns import KnownCampaign, campaign_report, known_campaign, recipients_of
 from worker.errors import RequestRefused
 from worker.store.pool import Pool
 
@@ -44,9 +44,7 @@ async def campaign(request: web.Request) -> web.Response:
     pool = request.app[DESK].pool
     account = await asked_account(request, pool, query.get("account"))
     await request[REQUEST_LOAD].hold_answer(_FEW_BYTES)
-    known = await known_campaign(pool, account, request.match_info["campaign"])
-    if known is None:
-        raise _unknown_campaign(account)
+    known = await _asked_campaign(request, account)
     return web.Response(body=await request.app[CAMPAIGN_REPORTS].body(known), content_type="application/json")
 
 
@@ -60,25 +58,19 @@ async def recipients(request: web.Request) -> web.Response:
     limit = int(number_in_range(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT, whole=True))
     after = int(number_in_range(query, "after", 0, 0, _LARGEST_ID, whole=True))
     await request[REQUEST_LOAD].hold_answer(_FEW_BYTES + limit * _RECIPIENT_BYTES)
-    answer = await campaign_recipients(
-        pool,
-        account,
-        request.match_info["campaign"],
-        value=value,
-        after=after,
-        limit=limit,
-        names=names,
-    )
-    if answer is None:
-        raise _unknown_campaign(account)
+    known = await _asked_campaign(request, account)
+    answer = await recipients_of(pool, known, value=value, after=after, limit=limit, names=names)
     request[LINE].update(recipients=len(answer.recipients))
     return web.Response(body=_encoder.encode(answer), content_type="application/json")
 
 
-def _unknown_campaign(account: str) -> RequestRefused:
-    return RequestRefused(
-        "unknown-campaign",
-        f"No event names this campaign in account {account!r}.",
-        remedy="Check the spelling, and that the source names campaigns: campaign_from in docs/configuration.md.",
-        http_status=HTTPStatus.NOT_FOUND,
-    )
+async def _asked_campaign(request: web.Request, account: str) -> KnownCampaign:
+    known = await known_campaign(request.app[DESK].pool, account, request.match_info["campaign"])
+    if known is None:
+        raise RequestRefused(
+            "unknown-campaign",
+            f"No event names this campaign in account {account!r}.",
+            remedy="Check the spelling, and that the source names campaigns: campaign_from in docs/configuration.md.",
+            http_status=HTTPStatus.NOT_FOUND,
+        )
+    return known

@@ -116,23 +116,6 @@ async def known_campaign(executor: Executor, account: str, campaign: str) -> Kno
     return None if row_id is None else KnownCampaign(account=account, name=name, id=row_id)
 
 
-async def campaign_recipients(
-    executor: Executor,
-    account: str,
-    campaign: str,
-    *,
-    value: CampaignValue,
-    after: int,
-    limit: int,
-    names: System | None,
-) -> RecipientsAnswer | None:
-    """Recipients that have this value; None if the campaign, in any spelling, has none. Raises StoreUnavailable."""
-    known = await known_campaign(executor, account, campaign)
-    if known is None:
-        return None
-    return await recipients_of(executor, known, value=value, after=after, limit=limit, names=names)
-
-
 async def recipients_of(
     executor: Executor,
     campaign: KnownCampaign,

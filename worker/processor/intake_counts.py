@@ -1,6 +1,6 @@
 """What came in by each account and source, counted here and noted in the database every few seconds."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from schemas.envelope import Envelope
@@ -13,7 +13,7 @@ from worker.store.pool import Pool
 # all accounts together: sources are few.
 _MOST_KEYS = 10_000
 
-Counted = set[tuple[UUID, str]]  # webhooks, each with an account for which it is counted
+Counted = set[tuple[UUID, str]]  # webhooks that come in pieces, each with an account for which it is counted
 
 
 class IntakeCounts:
@@ -25,7 +25,7 @@ class IntakeCounts:
     def add(
         self,
         deliveries: Iterable[ParsedDelivery],
-        set_aside: Iterable[SetAsideDelivery] = (),
+        set_aside: Collection[SetAsideDelivery] = (),
         *,
         counted: Counted | None = None,
     ) -> None:
@@ -35,19 +35,20 @@ class IntakeCounts:
         hands the same `counted` over with each part. A webhook that comes again counts again.
         """
         counted = set() if counted is None else counted
+        in_pieces = {aside.webhook_id for aside in set_aside}
         for delivery in deliveries:
             envelope = delivery.envelope
-            accounts = {event.account for event in delivery.events} or {envelope.account}
-            self._count(envelope, envelope.delivery_id, accounts, counted)
+            accounts = {ALL_ACCOUNTS, *({event.account for event in delivery.events} or {envelope.account})}
+            if delivery.is_part or envelope.delivery_id in in_pieces:
+                accounts = _new(accounts, envelope.delivery_id, counted)
+            self._count(envelope, accounts)
         for aside in set_aside:
             if aside.envelope.source:  # bytes that could not be read as an envelope have none
-                self._count(aside.envelope, aside.webhook_id, {aside.envelope.account}, counted)
+                accounts = {ALL_ACCOUNTS, aside.envelope.account}
+                self._count(aside.envelope, _new(accounts, aside.webhook_id, counted))
 
-    def _count(self, envelope: Envelope, webhook_id: UUID, accounts: Iterable[str], counted: Counted) -> None:
-        for account in (ALL_ACCOUNTS, *accounts):
-            if (webhook_id, account) in counted:
-                continue
-            counted.add((webhook_id, account))
+    def _count(self, envelope: Envelope, accounts: Iterable[str]) -> None:
+        for account in accounts:
             key = (account, envelope.source)
             former = self._counts.get(key)
             if former is None and account != ALL_ACCOUNTS and len(self._counts) >= _MOST_KEYS:
@@ -66,6 +67,13 @@ class IntakeCounts:
                 counts[key] = former if noted is None else _sum(noted, former)
             self._counts = counts
             raise
+
+
+def _new(accounts: set[str], webhook_id: UUID, counted: Counted) -> set[str]:
+    """Those of the accounts for which the webhook is not counted yet; it is from now on."""
+    new = {account for account in accounts if (webhook_id, account) not in counted}
+    counted.update((webhook_id, account) for account in new)
+    return new
 
 
 def _sum(first: Intake, second: Intake) -> Intake:

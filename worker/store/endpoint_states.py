@@ -5,7 +5,7 @@ from datetime import datetime
 import asyncpg
 from msgspec import Struct
 
-from worker.store.feed_followers import Follower
+from worker.store.feed_followers import MOVED, NOT_MOVED_YET, Follower, move_of
 from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 
@@ -27,12 +27,11 @@ _TROUBLES = """
 _DISABLED = """
     SELECT name, disabled_at IS NOT NULL AS disabled FROM feed_followers WHERE starts_with(name, $1) ORDER BY name
 """
-_DELIVERED = NamedStatement("""
+_DELIVERED = NamedStatement(f"""
     UPDATE feed_followers
-       SET fresh_position = :fresh_after, bulk_position = :bulk_after, failing_since = NULL, attempts = 0,
-           next_attempt_at = NULL, failure = NULL
-     WHERE name = :name AND fresh_position = :fresh_before AND bulk_position = :bulk_before AND disabled_at IS NULL
-""")
+       SET {MOVED}, failing_since = NULL, attempts = 0, next_attempt_at = NULL, failure = NULL
+     WHERE {NOT_MOVED_YET} AND disabled_at IS NULL
+""")  # noqa: S608 - constants
 _FAILED = NamedStatement("""
     UPDATE feed_followers
        SET failing_since = coalesce(failing_since, :now), attempts = attempts + 1, next_attempt_at = :next_attempt_at,
@@ -116,15 +115,7 @@ async def note_delivery(executor: Executor, before: Follower, after: Follower) -
     False if somebody else has moved or disabled it meanwhile. Raises StoreUnavailable.
     """
     with store_errors("moving an endpoint's place in the feed"):
-        tag = await executor.execute(
-            *_DELIVERED(
-                name=before.name,
-                fresh_before=before.fresh_position,
-                bulk_before=before.bulk_position,
-                fresh_after=after.fresh_position,
-                bulk_after=after.bulk_position,
-            )
-        )
+        tag = await executor.execute(*_DELIVERED(**move_of(before, after)))
     return tag == "UPDATE 1"
 
 

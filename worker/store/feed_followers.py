@@ -22,10 +22,10 @@ _ADD = """
     ON CONFLICT DO NOTHING
 """
 _READ = "SELECT name, fresh_position, bulk_position, one_order_until FROM feed_followers WHERE name = $1"
-_MOVE = NamedStatement("""
-    UPDATE feed_followers SET fresh_position = :fresh_after, bulk_position = :bulk_after
-     WHERE name = :name AND fresh_position = :fresh_before AND bulk_position = :bulk_before
-""")
+# Of a statement that moves a follower; `move_of` gives its parameters.
+MOVED = "fresh_position = :fresh_after, bulk_position = :bulk_after"
+NOT_MOVED_YET = "name = :name AND fresh_position = :fresh_before AND bulk_position = :bulk_before"
+_MOVE = NamedStatement(f"UPDATE feed_followers SET {MOVED} WHERE {NOT_MOVED_YET}")  # noqa: S608 - constants
 _NEXT = f"""
     SELECT {CHANGE_COLUMNS} FROM status_changes s JOIN contacts c ON c.id = s.contact_id
      WHERE s.position > $1 AND s.position <= $2
@@ -45,6 +45,17 @@ class Follower(Struct, frozen=True, kw_only=True):
     fresh_position: int
     bulk_position: int
     one_order_until: int  # up to here both lanes have one order
+
+
+def move_of(before: Follower, after: Follower) -> dict[str, str | int]:
+    """The parameters of a statement that moves the follower, unless somebody else has moved it meanwhile."""
+    return {
+        "name": before.name,
+        "fresh_before": before.fresh_position,
+        "bulk_before": before.bulk_position,
+        "fresh_after": after.fresh_position,
+        "bulk_after": after.bulk_position,
+    }
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -85,15 +96,7 @@ async def move_follower(executor: Executor, before: Follower, after: Follower) -
     Raises StoreUnavailable.
     """
     with store_errors("moving a follower's place in the feed"):
-        tag = await executor.execute(
-            *_MOVE(
-                name=before.name,
-                fresh_before=before.fresh_position,
-                bulk_before=before.bulk_position,
-                fresh_after=after.fresh_position,
-                bulk_after=after.bulk_position,
-            )
-        )
+        tag = await executor.execute(*_MOVE(**move_of(before, after)))
     return tag == "UPDATE 1"
 
 
