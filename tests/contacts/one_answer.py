@@ -51,7 +51,7 @@ async def _require_the_storys_end(
     pool: WriterPool, address: str, explanation: ExplanationAnswer, policies: Policies
 ) -> None:
     """After its latest step the contact stood as its facts say."""
-    row = await find_contact(pool, "default", "email", address)
+    row = await find_contact(pool, address, account="default", channel="email")
     assert row is not None
     if await provisional_facts(pool, [row.id]):
         return  # the story tells what came late already

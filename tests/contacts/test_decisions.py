@@ -129,7 +129,7 @@ async def test_the_facts_are_those_of_folding_the_log_anew(pool: WriterPool) -> 
     await decide(pool, BLOCK)
     await report(pool, Kind.DELIVERED, message="m3", ago=timedelta(days=1))
 
-    row = await find_contact(pool, "default", "email", JANE)
+    row = await find_contact(pool, JANE, account="default", channel="email")
     assert row is not None
     entries = await stored_entries(pool, row.id)
     assert [entry.kind for entry in entries] == ["delivered", "hard_bounce", "lifted", "listed"]

@@ -156,7 +156,7 @@ class Life:
         """All that is known of each contact follows from the log alone."""
         for address in ADDRESSES:
             mine = [entry for entry in self.taken.values() if entry.address == address]
-            row = await find_contact(self._pool, "default", "email", address)
+            row = await find_contact(self._pool, address, account="default", channel="email")
             expected = fold_all(Facts(), mine, policy)
             if row is None:
                 assert not mine

@@ -123,7 +123,8 @@ async def test_tags_and_people_of_both_are_those_of_the_one(pool: WriterPool) ->
 
     jane = await pool.fetchval("SELECT id FROM contacts")
     assert await tags_of(pool, jane, limit=9) == ["shop", "vip"]
-    assert await people_of(pool, jane, limit=9) == [("4711", "email_1"), ("4711", "email_2")]
+    people = await people_of(pool, jane, limit=9)
+    assert [(one.person, one.field) for one in people] == [("4711", "email_1"), ("4711", "email_2")]
     assert await pool.fetchval("SELECT count(*) FROM people") == 2
 
 

@@ -73,7 +73,7 @@ async def test_events_decisions_voids_and_holds_in_any_order_repeated_and_split_
                 await refolder(pool, slice_entries=3, now=now, policies=rules.policies).take_step()
     await finish(pool, now=now, policies=rules.policies)
 
-    row = await find_contact(pool, "default", "email", JANE)
+    row = await find_contact(pool, JANE, account="default", channel="email")
     expected = fold_all(Facts(), log, POLICY)
     shown = standing(expected, POLICY, now)
     assert (row is None) == (not log)

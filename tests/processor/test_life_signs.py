@@ -43,7 +43,7 @@ async def noted(pool: Pool) -> dict[tuple[str, str], int]:
     return {(record["account"], record["source"]): record["webhooks"] for record in records}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def counts(monkeypatch: pytest.MonkeyPatch) -> IntakeCounts:
     """Those of a process that has just begun."""
     fresh = IntakeCounts()

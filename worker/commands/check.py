@@ -181,10 +181,10 @@ async def _known_elsewhere(pool: "Pool", addresses: list[str], channel: Channel)
     from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415
 
     spellings = [spelling for address in addresses if (spelling := normalise_recipient(address, channel)) is not None]
-    for address, account in await find_elsewhere(pool, _DEFAULT_ACCOUNT, channel, spellings, limit=1):
+    for key in await find_elsewhere(pool, spellings, account=_DEFAULT_ACCOUNT, channel=channel, limit=1):
         return (
-            f"bouncekeeper: this answer is about account {_DEFAULT_ACCOUNT}, but {address} is known in account"
-            f" {account}: ask again with --account {account}\n"
+            f"bouncekeeper: this answer is about account {_DEFAULT_ACCOUNT}, but {key.address} is known in account"
+            f" {key.account}: ask again with --account {key.account}\n"
         )
     return ""
 

@@ -78,7 +78,7 @@ async def check_addresses(
     """
     spellings = [normalise_recipient(address, channel) for address in addresses]
     distinct = list({spelling for spelling in spellings if spelling is not None})
-    rows = await look_up(executor, account, channel, distinct) if distinct else []
+    rows = await look_up(executor, distinct, account=account, channel=channel) if distinct else []
     standings = {row.address: row for row in rows}
     other_names: dict[str, str] = {}
     overtaken = await _not_as_stored(
@@ -180,12 +180,13 @@ async def _not_as_stored(
     They are few, unless `all_of_them` are wanted. For all other contacts the look-up is enough.
     """
     if all_of_them:
-        return await find_contacts(executor, account, channel, [row.address for row in rows]) if rows else []
+        every = [row.address for row in rows]
+        return await find_contacts(executor, every, account=account, channel=channel) if every else []
     due = [row.address for row in rows if row.next_change_at is not None and row.next_change_at <= now]
-    overtaken = await find_contacts(executor, account, channel, due) if due else []
+    overtaken = await find_contacts(executor, due, account=account, channel=channel) if due else []
     if scope is None or not rows:
         return overtaken
-    opted_out = await find_opted_out(executor, account, channel, [row.address for row in rows])
+    opted_out = await find_opted_out(executor, [row.address for row in rows], account=account, channel=channel)
     return list({row.id: row for row in (*overtaken, *opted_out)}.values())
 
 

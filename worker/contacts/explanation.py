@@ -74,7 +74,7 @@ async def contact_explanation(
     another system. Raises StoreUnavailable, and RequestRefused if `before` is not a cursor.
     """
     until = END if before is None else _place(before)
-    row = await find_contact(executor, account, channel, address)
+    row = await find_contact(executor, address, account=account, channel=channel)
     if row is None:
         return None
     policy = await policies.of(executor, row.policy_id)

@@ -65,7 +65,7 @@ async def belongings(executor: Executor, contact_id: int, *, policies: Policies,
     siblings = await siblings_of(executor, contact_id, limit=SHOWN_ADDRESSES) if people else []
     return Belongings(
         tags=tuple(await tags_of(executor, contact_id, limit=SHOWN_TAGS)),
-        people=tuple(PersonView(person=person, field=field or None) for person, field in people),
+        people=tuple(PersonView(person=one.person, field=one.field or None) for one in people),
         siblings=await _views(executor, siblings, policies=policies, now=now),
     )
 
@@ -74,7 +74,7 @@ async def person_report(
     executor: Executor, account: str, person: str, *, policies: Policies, now: datetime
 ) -> PersonReport | None:
     """A person's addresses as they stand at `now`; None if there is no such person. Raises StoreUnavailable."""
-    rows = await addresses_of(executor, account, person, limit=SHOWN_ADDRESSES)
+    rows = await addresses_of(executor, account=account, person=person, limit=SHOWN_ADDRESSES)
     if not rows:
         return None
     views = await _views(executor, rows, policies=policies, now=now)

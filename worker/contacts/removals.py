@@ -22,7 +22,7 @@ from worker.errors import RequestRefused
 from worker.process.logs import contact_field, get_logger
 from worker.store.acts import finish_act
 from worker.store.contact_rows import ContactKey, lock_contacts
-from worker.store.people import delete_addresses, delete_tags
+from worker.store.people import LeavingField, delete_addresses, delete_tags
 from worker.store.pool import WriterConnection, WriterPool
 
 _KIND = "bad-removal"  # of the refusals
@@ -92,7 +92,10 @@ async def _remove(connection: WriterConnection, question: RemovalQuestion) -> Re
         )
     removal = question.removal
     tags = await delete_tags(connection, row.id, [tag.strip() for tag in removal.tags])
-    leaving = [(one.person.strip(), None if one.field is None else one.field.strip()) for one in removal.people]
+    leaving = [
+        LeavingField(person=one.person.strip(), field=None if one.field is None else one.field.strip())
+        for one in removal.people
+    ]
     people = await delete_addresses(connection, row.id, leaving)
     act_id = await _act(connection, question) if (tags or people) and not removal.dry_run else None
     return RemovalAnswer(
@@ -102,7 +105,7 @@ async def _remove(connection: WriterConnection, question: RemovalQuestion) -> Re
         address=question.address,
         dry_run=removal.dry_run,
         tags=tags,
-        people=[PersonView(person=person, field=field or None) for person, field in people],
+        people=[PersonView(person=one.person, field=one.field or None) for one in people],
     )
 
 

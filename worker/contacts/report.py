@@ -188,7 +188,7 @@ async def contact_report(
     The address is normalised. `names` adds the status' name in another system. `limits` are those of safelist requests;
     without them the defaults apply. Raises StoreUnavailable.
     """
-    row = await find_contact(executor, account, channel, address)
+    row = await find_contact(executor, address, account=account, channel=channel)
     if row is None:
         return None
     history = await status_history(executor, row.id, limit=SHOWN_CHANGES)

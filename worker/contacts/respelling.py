@@ -39,7 +39,8 @@ from worker.store.contact_rows import (
     lock_contacts_by_id,
     update_contacts,
 )
-from worker.store.contact_spelling import AccountAddress, contact_page, contacts_under
+from worker.store.contact_spelling import ContactOrigin, contact_page, contacts_under
+from worker.store.known_keys import KeyInMonth
 from worker.store.partitions import retired_months
 from worker.store.pool import Executor, WriterConnection, WriterPool
 from worker.store.refolds import delete_refolds
@@ -74,8 +75,8 @@ class _Former(Struct, frozen=True, kw_only=True):
     """A contact that is stored under another spelling."""
 
     id: int
-    stored: AccountAddress
-    today: AccountAddress
+    stored: ContactKey
+    today: ContactKey
 
 
 async def respell_contacts(
@@ -128,7 +129,7 @@ async def count_respellings(executor: Executor) -> Respelled:
     """The result that `respell_contacts` would have. Changes nothing; works before the migration too."""
     would = Respelled()
     after_id = await _begin(executor)
-    occupied: set[AccountAddress] = set()
+    occupied: set[ContactKey] = set()
     while after_id is not None and (page := await contact_page(executor, after_id=after_id, most=_LOOKED_AT_AT_ONCE)):
         keys = [former.today for former in _formers(page.odd, would)]
         occupied.update(await contacts_under(executor, keys))
@@ -146,15 +147,15 @@ async def _begin(executor: Executor) -> int | None:
     return None if looked_at_to is None else max(0, looked_at_to - _LOOKED_AT_AGAIN)
 
 
-def _formers(odd: Mapping[int, AccountAddress], done: Respelled) -> list[_Former]:
+def _formers(odd: Mapping[int, ContactKey], done: Respelled) -> list[_Former]:
     """The contacts with another spelling, in the order of their ids."""
     formers = []
-    for contact_id, (account, address) in sorted(odd.items()):
-        today = normalise_address(address)
-        if today is None:
+    for contact_id, stored in sorted(odd.items()):
+        address = normalise_address(stored.address)
+        if address is None:
             done.no_address += 1
-        elif today != address:
-            formers.append(_Former(id=contact_id, stored=(account, address), today=(account, today)))
+        elif address != stored.address:
+            formers.append(_Former(id=contact_id, stored=stored, today=replace(stored, address=address)))
     return formers
 
 
@@ -194,40 +195,40 @@ class _Respelling:
         await contact_spelling.lock_spelling(self._connection)
         groups = await self._lock_groups(formers)
         # Of several contacts, the one with today's spelling stays, otherwise the first.
-        stays = {key: next((r for r in rows if r.address == key[1]), rows[0]) for key, rows in groups.items()}
+        stays = {key: next((r for r in rows if r.key == key), rows[0]) for key, rows in groups.items()}
         for key, rows in groups.items():
             self.into.update({row.id: stays[key].id for row in rows if row is not stays[key]})
         several = {key: rows for key, rows in groups.items() if len(rows) > 1}
         standings = {key: _standing_of(row) for key, row in stays.items()}
         if several:
             standings |= await self._join(several, stays)
-        renamed = [replace(row, address=key[1]) for key, row in stays.items() if row.address != key[1]]
+        renamed = [replace(row, address=key.address) for key, row in stays.items() if row.key != key]
         await contact_spelling.rename_contacts(self._connection, renamed)
         self.renamed = len(renamed)
         await self._add_changes(groups, stays, standings)
 
-    async def _lock_groups(self, formers: Sequence[_Former]) -> dict[AccountAddress, list[ContactRow]]:
+    async def _lock_groups(self, formers: Sequence[_Former]) -> dict[ContactKey, list[ContactRow]]:
         """The locked rows of contacts that are the same, by their future address, in the order of their ids."""
         by_id = {former.id: former for former in formers}
         others = await contacts_under(self._connection, {former.today for former in formers})
         keys = {contact_id: key for key, contact_id in others.items()}
-        groups: dict[AccountAddress, list[ContactRow]] = {}
+        groups: dict[ContactKey, list[ContactRow]] = {}
         for row in await lock_contacts_by_id(self._connection, [*by_id, *keys]):
             former = by_id.get(row.id)
             if former is None:
                 groups.setdefault(keys[row.id], []).append(row)
-            elif (row.account, row.address) == former.stored:  # else another run was here before
+            elif row.key == former.stored:  # else another run was here before
                 groups.setdefault(former.today, []).append(row)
         return {key: rows for key, rows in groups.items() if any(row.id in by_id for row in rows)}
 
     async def _join(
-        self, groups: Mapping[AccountAddress, Sequence[ContactRow]], stays: Mapping[AccountAddress, ContactRow]
-    ) -> dict[AccountAddress, ContactStanding]:
+        self, groups: Mapping[ContactKey, Sequence[ContactRow]], stays: Mapping[ContactKey, ContactRow]
+    ) -> dict[ContactKey, ContactStanding]:
         """Gives the events and the history of all to the contacts that stay; returns their standings."""
         ids = [row.id for rows in groups.values() for row in rows]
         events_of = await stored_entries_by_contact(self._connection, ids)
-        copies: list[tuple[int, datetime, bytes]] = []
-        origins: list[ContactRow] = []
+        copies: list[KeyInMonth] = []
+        origins: list[ContactOrigin] = []
         states: dict[int, ContactState] = {}
         for key, rows in groups.items():
             copies += _copies({row.id: events_of.get(row.id, []) for row in rows})
@@ -235,7 +236,13 @@ class _Respelling:
             first_seen_at = min(row.first_seen_at for row in rows)
             mailed = min((row.first_mailed_at for row in rows if row.first_mailed_at is not None), default=None)
             origins.append(
-                replace(stays[key], first_seen_at=first_seen_at, first_mailed_at=mailed, base=base, base_until=until)
+                ContactOrigin(
+                    id=stays[key].id,
+                    first_seen_at=first_seen_at,
+                    first_mailed_at=mailed,
+                    base=base,
+                    base_until=until,
+                )
             )
             events = [event for row in rows for event in events_of.get(row.id, ())]
             if until is not None:
@@ -253,31 +260,33 @@ class _Respelling:
 
     async def _add_changes(
         self,
-        groups: Mapping[AccountAddress, Sequence[ContactRow]],
-        stays: Mapping[AccountAddress, ContactRow],
-        standings: Mapping[AccountAddress, ContactStanding],
+        groups: Mapping[ContactKey, Sequence[ContactRow]],
+        stays: Mapping[ContactKey, ContactRow],
+        standings: Mapping[ContactKey, ContactStanding],
     ) -> None:
         """Adds a status change wherever a reader of the feed may know another status for this address."""
         last_changes = await contact_spelling.last_statuses(self._connection, list(set(self.into.values())))
         for key, rows in groups.items():
             row = stays[key]
-            stored_standing = _standing_of(row) if row.address == key[1] else UNKNOWN_STANDING
+            stored_standing = _standing_of(row) if row.key == key else UNKNOWN_STANDING
             befores = [stored_standing]
             if row.id in last_changes:
                 # The last change may have been about another spelling, and a reader who has not read it yet sees this
                 # one.
-                status, blocks, until = last_changes[row.id]
-                befores.append(replace(stored_standing, status=status, blocks=blocks, status_until=until))
+                last = last_changes[row.id]
+                befores.append(
+                    replace(stored_standing, status=last.new_status, blocks=last.new_blocks, status_until=last.until)
+                )
             before = next((before for before in befores if is_status_change(before, standings[key])), None)
             if before is None:
                 continue
-            spellings = ", ".join(other.address for other in rows if other.address != key[1])
+            spellings = ", ".join(other.address for other in rows if other.key != key)
             self.changes.append(
                 status_change(
                     before,
                     standings[key],
                     contact_id=row.id,
-                    contact=ContactKey(address=key[1], account=key[0], channel=row.channel),
+                    contact=key,
                     now=self._now,
                     actor=_ACTOR,
                     note=f"was also stored under another spelling of this address: {spellings}",
@@ -292,14 +301,14 @@ def _standing_of(row: ContactRow) -> ContactStanding:
     return ContactStanding(**{name: getattr(row, name) for name in ContactStanding.columns()})
 
 
-def _copies(events_of: Mapping[int, Sequence[Entry]]) -> list[tuple[int, datetime, bytes]]:
-    """All copies but the first of each event that is stored more than once: contact id, time and key."""
+def _copies(events_of: Mapping[int, Sequence[Entry]]) -> list[KeyInMonth]:
+    """All copies but the first of each event that is stored more than once."""
     in_order = sorted(((order_key(event), contact_id) for contact_id, events in events_of.items() for event in events))
     first_keys: set[bytes] = set()
     copies = []
     for key, contact_id in in_order:
         if key.event_key in first_keys:
-            copies.append((contact_id, key.occurred_at, key.event_key))
+            copies.append(KeyInMonth(contact_id=contact_id, occurred_at=key.occurred_at, entry_key=key.event_key))
         first_keys.add(key.event_key)
     return copies
 

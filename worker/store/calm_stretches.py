@@ -7,43 +7,49 @@ from msgspec import Struct
 
 from schemas.kind_rank import KIND_RANKS
 from schemas.vocabulary import Kind
-from worker.store.log_span import Place, Span
+from worker.store.log_span import (
+    PLACE_COLUMNS,
+    WITHIN_SPAN,
+    Place,
+    Span,
+    parameters_of_place,
+    parameters_of_span,
+    place_in_sql,
+    place_of,
+)
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Executor, store_errors
 
 _KINDS: dict[int, Kind] = {rank: kind for kind, rank in KIND_RANKS.items()}
 
-_NEXT_LASTING = """
-    SELECT occurred_at, rank, entry_key FROM entries
-     WHERE contact_id = $1 AND occurred_at >= $2::timestamptz
-       AND (occurred_at, rank, entry_key) > ($2::timestamptz, $3::smallint, $4::bytea)
-     ORDER BY occurred_at, rank, entry_key LIMIT 1
-"""
-_LAST_LASTING = """
-    SELECT occurred_at, rank, entry_key FROM entries
-     WHERE contact_id = $1 AND occurred_at <= $2::timestamptz
-       AND (occurred_at, rank, entry_key) < ($2::timestamptz, $3::smallint, $4::bytea)
-     ORDER BY occurred_at DESC, rank DESC, entry_key DESC OFFSET $5 LIMIT 1
-"""
-_WITHIN = """
-    contact_id = $1
-    AND occurred_at >= $2::timestamptz AND (occurred_at, rank, entry_key) > ($2::timestamptz, $3::smallint, $4::bytea)
-    AND occurred_at <= $5::timestamptz AND (occurred_at, rank, entry_key) < ($5::timestamptz, $6::smallint, $7::bytea)
-"""
+_NEXT_LASTING = NamedStatement(f"""
+    SELECT {PLACE_COLUMNS} FROM entries
+     WHERE contact_id = :contact_id AND occurred_at >= :after_at::timestamptz
+       AND ({PLACE_COLUMNS}) > {place_in_sql("after")}
+     ORDER BY {PLACE_COLUMNS} LIMIT 1
+""")  # noqa: S608 - constants
+_LAST_LASTING = NamedStatement(f"""
+    SELECT {PLACE_COLUMNS} FROM entries
+     WHERE contact_id = :contact_id AND occurred_at <= :before_at::timestamptz
+       AND ({PLACE_COLUMNS}) < {place_in_sql("before")}
+     ORDER BY occurred_at DESC, rank DESC, entry_key DESC OFFSET :steps LIMIT 1
+""")  # noqa: S608 - constants
 # Whether an event counts follows from its kind, its cause and whether it came from a machine: the last of each sort
 # decides.
-_COUNTS = f"""
+_COUNTS = NamedStatement(f"""
     SELECT rank, machine, cause, beside ->> 'cause' AS beside, count(*), max(occurred_at) AS last_at
       FROM (
-        SELECT rank, machine, cause, beside, occurred_at FROM calm_events WHERE {_WITHIN}
+        SELECT rank, machine, cause, beside, occurred_at FROM calm_events WHERE {WITHIN_SPAN}
         UNION ALL
-        SELECT rank, machine, cause, beside, occurred_at FROM kept_calm_events kept WHERE {_WITHIN}
+        SELECT rank, machine, cause, beside, occurred_at FROM kept_calm_events kept WHERE {WITHIN_SPAN}
            AND NOT EXISTS (
              SELECT FROM calm_events same
-              WHERE same.contact_id = $1 AND same.occurred_at = kept.occurred_at AND same.entry_key = kept.entry_key
+              WHERE same.contact_id = :contact_id AND same.occurred_at = kept.occurred_at
+                AND same.entry_key = kept.entry_key
            )
       ) calm
      GROUP BY 1, 2, 3, 4
-"""  # noqa: S608 - constants
+""")  # noqa: S608 - constants
 
 
 class CalmCounts(Struct, frozen=True, kw_only=True):
@@ -56,8 +62,8 @@ class CalmCounts(Struct, frozen=True, kw_only=True):
 async def next_lasting_place(executor: Executor, contact_id: int, after: Place) -> Place | None:
     """The place of the next entry that is not calm, or None if there is none. Raises StoreUnavailable."""
     with store_errors("looking for a contact's next entry"):
-        row = await executor.fetchrow(_NEXT_LASTING, contact_id, *after)
-    return None if row is None else (row["occurred_at"], row["rank"], row["entry_key"])
+        row = await executor.fetchrow(*_NEXT_LASTING(contact_id=contact_id, **parameters_of_place("after", after)))
+    return None if row is None else place_of(row)
 
 
 async def lasting_place_back(executor: Executor, contact_id: int, before: Place, *, steps: int) -> Place | None:
@@ -65,15 +71,16 @@ async def lasting_place_back(executor: Executor, contact_id: int, before: Place,
 
     Raises StoreUnavailable.
     """
+    arguments = _LAST_LASTING(contact_id=contact_id, steps=steps, **parameters_of_place("before", before))
     with store_errors("looking for an earlier entry of a contact"):
-        row = await executor.fetchrow(_LAST_LASTING, contact_id, *before, steps)
-    return None if row is None else (row["occurred_at"], row["rank"], row["entry_key"])
+        row = await executor.fetchrow(*arguments)
+    return None if row is None else place_of(row)
 
 
 async def count_calm_events(executor: Executor, contact_id: int, span: Span) -> CalmCounts:
     """Counts calm events in a part of the log; a million take less than a second. Raises StoreUnavailable."""
     with store_errors("counting a contact's calm events"):
-        rows = await executor.fetch(_COUNTS, contact_id, *span.after, *span.before)
+        rows = await executor.fetch(*_COUNTS(**parameters_of_span(contact_id, span)))
     counts: Counter[Kind] = Counter()
     for row in rows:
         counts[_KINDS[row["rank"]]] += row["count"]

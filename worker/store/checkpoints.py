@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from worker.store.known_keys import KeyInMonth
-from worker.store.log_span import Place
+from worker.store.log_span import PLACE_COLUMNS, Place, parameters_of_place, place_in_sql
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
@@ -22,33 +23,35 @@ class StoredCheckpoint(Row, frozen=True):
 
 
 _COLUMNS = StoredCheckpoint.select_list()
-_AT = "(occurred_at, rank, entry_key)"
-_BEFORE = f"""
+_BEFORE = NamedStatement(f"""
     SELECT {_COLUMNS} FROM checkpoints
-     WHERE contact_id = $1 AND {_AT} < ($2::timestamptz, $3::smallint, $4::bytea) AND policy = $5 AND shape = $6
+     WHERE contact_id = :contact_id AND ({PLACE_COLUMNS}) < {place_in_sql("before")}
+       AND policy = :policy AND shape = :shape
      ORDER BY occurred_at DESC, rank DESC, entry_key DESC LIMIT 1
-"""  # noqa: S608 - constants
-_AFTER = f"""
+""")  # noqa: S608 - constants
+_FROM = NamedStatement(f"""
     SELECT {_COLUMNS} FROM checkpoints
-     WHERE contact_id = $1 AND {_AT} >= ($2::timestamptz, $3::smallint, $4::bytea)
-       AND {_AT} < ($5::timestamptz, $6::smallint, $7::bytea) AND policy = $8 AND shape = $9
-     ORDER BY occurred_at, rank, entry_key LIMIT $10
-"""  # noqa: S608 - as above
+     WHERE contact_id = :contact_id AND ({PLACE_COLUMNS}) >= {place_in_sql("first")}
+       AND ({PLACE_COLUMNS}) < {place_in_sql("until")} AND policy = :policy AND shape = :shape
+     ORDER BY {PLACE_COLUMNS} LIMIT :limit
+""")  # noqa: S608 - as above
 _WRITE = f"""
     INSERT INTO checkpoints ({_COLUMNS}) SELECT {_COLUMNS} FROM {StoredCheckpoint.unnest("c")}
-    ON CONFLICT (contact_id, occurred_at, rank, entry_key)
+    ON CONFLICT (contact_id, {PLACE_COLUMNS})
     DO UPDATE SET policy = excluded.policy, shape = excluded.shape, facts = excluded.facts
 """  # noqa: S608 - as above
-_DELETE_OTHERS = "DELETE FROM checkpoints WHERE contact_id = $1 AND (policy, shape) <> ($2, $3::smallint)"
+_DELETE_OTHERS = NamedStatement(
+    "DELETE FROM checkpoints WHERE contact_id = :contact_id AND (policy, shape) <> (:policy, :shape::smallint)"
+)
 _DELETE_SINCE = f"""
     DELETE FROM checkpoints c USING {KeyInMonth.unnest("late")}
      WHERE c.contact_id = late.contact_id AND c.occurred_at >= late.occurred_at
 """  # noqa: S608 - as above
-_DELETE_BETWEEN = f"""
+_DELETE_BETWEEN = NamedStatement(f"""
     DELETE FROM checkpoints
-     WHERE contact_id = $1 AND {_AT} >= ($2::timestamptz, $3::smallint, $4::bytea)
-       AND {_AT} <= ($5::timestamptz, $6::smallint, $7::bytea)
-"""  # noqa: S608 - as above
+     WHERE contact_id = :contact_id AND ({PLACE_COLUMNS}) >= {place_in_sql("first")}
+       AND ({PLACE_COLUMNS}) <= {place_in_sql("last")}
+""")  # noqa: S608 - as above
 # Counting stops as soon as there are enough entries.
 _HAVE = """
     SELECT (SELECT count(*) FROM (SELECT FROM calm_events WHERE contact_id = ANY ($1::bigint[]) LIMIT $2) AS first) = $2
@@ -77,8 +80,9 @@ async def checkpoint_before(
     executor: Executor, contact_id: int, place: Place, *, policy: int, shape: int
 ) -> list[StoredCheckpoint]:
     """The last checkpoint before the place, as a list of at most one. Raises StoreUnavailable."""
+    arguments = _BEFORE(contact_id=contact_id, policy=policy, shape=shape, **parameters_of_place("before", place))
     with store_errors("looking for a checkpoint"):
-        records = await executor.fetch(_BEFORE, contact_id, *place, policy, shape)
+        records = await executor.fetch(*arguments)
     return StoredCheckpoint.rows(records)
 
 
@@ -93,7 +97,15 @@ async def checkpoints_from(
     limit: int | None,
 ) -> list[StoredCheckpoint]:
     """The first `limit` checkpoints (None: all) from the place on, and before `until`."""
-    return StoredCheckpoint.rows(await connection.fetch(_AFTER, contact_id, *place, *until, policy, shape, limit))
+    arguments = _FROM(
+        contact_id=contact_id,
+        policy=policy,
+        shape=shape,
+        limit=limit,
+        **parameters_of_place("first", place),
+        **parameters_of_place("until", until),
+    )
+    return StoredCheckpoint.rows(await connection.fetch(*arguments))
 
 
 async def write_checkpoints(connection: Connection, checkpoints: Sequence[StoredCheckpoint]) -> None:
@@ -104,7 +116,7 @@ async def write_checkpoints(connection: Connection, checkpoints: Sequence[Stored
 
 async def delete_other_checkpoints(connection: Connection, contact_id: int, *, policy: int, shape: int) -> None:
     """Deletes checkpoints of other policies or other shapes of the facts, which do not contain late entries."""
-    await connection.execute(_DELETE_OTHERS, contact_id, policy, shape)
+    await connection.execute(*_DELETE_OTHERS(contact_id=contact_id, policy=policy, shape=shape))
 
 
 async def delete_checkpoints_since(connection: Connection, late: Sequence[KeyInMonth]) -> None:
@@ -115,7 +127,10 @@ async def delete_checkpoints_since(connection: Connection, late: Sequence[KeyInM
 
 async def delete_checkpoints_between(connection: Connection, contact_id: int, first: Place, last: Place) -> None:
     """Deletes checkpoints from the first place to the last one, both included."""
-    await connection.execute(_DELETE_BETWEEN, contact_id, *first, *last)
+    arguments = _DELETE_BETWEEN(
+        contact_id=contact_id, **parameters_of_place("first", first), **parameters_of_place("last", last)
+    )
+    await connection.execute(*arguments)
 
 
 async def delete_checkpoints(connection: Connection, contact_ids: Sequence[int]) -> None:

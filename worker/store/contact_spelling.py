@@ -5,56 +5,22 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from schemas.vocabulary import Channel
 from worker.store.campaign_recipients import move_recipients
-from worker.store.contact_rows import ContactRow
+from worker.store.contact_rows import ContactKey, ContactRow
 from worker.store.event_rows import EVENT_COLUMNS
+from worker.store.known_keys import KeyInMonth
+from worker.store.named_statement import NamedStatement
 from worker.store.partitions import months_later
 from worker.store.people import move_people
 from worker.store.pool import Connection, Executor, WriterConnection, store_errors
+from worker.store.row import Row
 
-AccountAddress = tuple[str, str]
 _DOING = "giving contacts today's spelling"
 
 # Addresses with only one spelling: `normalise_address` returns them unchanged, or refuses them. The pattern means the
 # same in Postgres and Python; other addresses, such as those with quotes or other alphabets, are checked in Python.
 ONE_SPELLING = r"^[a-z0-9][a-z0-9!#$%&'*+/=?^_`{|}~.-]*@[a-z0-9][a-z0-9.-]*[a-z0-9]$"
-
-_PAGE = """
-    SELECT max(id) AS last_id, count(*) AS contacts,
-           array_agg(id ORDER BY id) FILTER (WHERE odd) AS ids,
-           array_agg(account ORDER BY id) FILTER (WHERE odd) AS accounts,
-           array_agg(address ORDER BY id) FILTER (WHERE odd) AS addresses
-      FROM (SELECT id, account, address, channel = 'email' AND address !~ $3 AS odd
-              FROM contacts WHERE id > $1 ORDER BY id LIMIT $2) page
-"""
-_UNDER = """
-    SELECT c.account, c.address, c.id
-      FROM unnest($1::text[], $2::text[]) AS k (account, address)
-      JOIN contacts c ON c.address = k.address AND c.account = k.account AND c.channel = 'email'
-"""
-_LAST_STATUSES = """
-    SELECT DISTINCT ON (contact_id) contact_id, new_status, new_blocks, until
-      FROM status_changes WHERE contact_id = ANY ($1::bigint[]) ORDER BY contact_id, id DESC
-"""
-_DELETE_COPIES = """
-    DELETE FROM {table} e USING unnest($1::bigint[], $2::timestamptz[], $3::bytea[]) AS k (contact_id, at, entry_key)
-     WHERE e.contact_id = k.contact_id AND e.occurred_at = k.at AND e.entry_key = k.entry_key
-"""
-# Looked up by a list of ids instead of a join, so that Postgres never reads the whole table.
-_NEW_ID = "($2::bigint[])[array_position($1::bigint[], contact_id)]"
-_MOVE = f"UPDATE {{table}} SET contact_id = {_NEW_ID} WHERE contact_id = ANY ($1::bigint[])"  # noqa: S608 - constants
-_IN_MONTHS = """
-    EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS m (since, until)
-             WHERE occurred_at >= m.since AND occurred_at < m.until)
-"""
-_MOVE_EVENTS = f"{_MOVE.format(table='calm_events')} AND NOT {_IN_MONTHS}"
-# A month that is about to be dropped accepts no rows.
-_KEEP = f"""
-    INSERT INTO kept_calm_events ({", ".join(EVENT_COLUMNS)})
-    SELECT {", ".join(_NEW_ID if name == "contact_id" else name for name in EVENT_COLUMNS)} FROM calm_events
-     WHERE contact_id = ANY ($1::bigint[]) AND {_IN_MONTHS}
-    ON CONFLICT (contact_id, entry_key) DO NOTHING
-"""  # noqa: S608 - constants
 
 
 class ContactPage(Struct, frozen=True, kw_only=True):
@@ -62,16 +28,83 @@ class ContactPage(Struct, frozen=True, kw_only=True):
 
     last_id: int
     contacts: int
-    odd: dict[int, AccountAddress]  # contacts whose address may have another spelling today, by id
+    odd: dict[int, ContactKey]  # contacts whose address may have another spelling today, by id
+
+
+class ContactId(ContactKey, frozen=True):
+    """The id of a contact that is stored."""
+
+    id: int
+
+
+class ContactOrigin(Row, frozen=True):
+    """When a contact was first seen and mailed, and its base."""
+
+    id: int
+    first_seen_at: datetime
+    first_mailed_at: datetime | None
+    base: bytes | None
+    base_until: datetime | None
+
+
+class LastStatus(Row, frozen=True):
+    """The standing that a contact's last status change tells."""
+
+    contact_id: int
+    new_status: str
+    new_blocks: str
+    until: datetime | None
+
+
+_PAGE = NamedStatement("""
+    SELECT max(id) AS last_id, count(*) AS contacts,
+           array_agg(id ORDER BY id) FILTER (WHERE odd) AS ids,
+           array_agg(account ORDER BY id) FILTER (WHERE odd) AS accounts,
+           array_agg(address ORDER BY id) FILTER (WHERE odd) AS addresses
+      FROM (SELECT id, account, address, channel = 'email' AND address !~ :one_spelling AS odd
+              FROM contacts WHERE id > :after_id ORDER BY id LIMIT :most) page
+""")
+_UNDER = f"""
+    SELECT {ContactId.select_list("c")}
+      FROM {ContactKey.unnest("k")}
+      JOIN contacts c ON c.address = k.address AND c.account = k.account AND c.channel = k.channel
+"""  # noqa: S608 - the column list is made of the names above
+_LAST_STATUSES = f"""
+    SELECT DISTINCT ON (contact_id) {LastStatus.select_list()}
+      FROM status_changes WHERE contact_id = ANY ($1::bigint[]) ORDER BY contact_id, id DESC
+"""  # noqa: S608 - as above
+_STORE_ORIGINS = f"""
+    UPDATE contacts c SET {ContactOrigin.assignments("o", key="id")} FROM {ContactOrigin.unnest("o")} WHERE c.id = o.id
+"""  # noqa: S608 - as above
+_DELETE_COPIES = f"""
+    DELETE FROM {{table}} e USING {KeyInMonth.unnest("k")}
+     WHERE e.contact_id = k.contact_id AND e.occurred_at = k.occurred_at AND e.entry_key = k.entry_key
+"""  # noqa: S608 - as above
+# Looked up by a list of ids instead of a join, so that Postgres never reads the whole table.
+_NEW_ID = "(:new::bigint[])[array_position(:old::bigint[], contact_id)]"
+_MOVE = f"UPDATE {{table}} SET contact_id = {_NEW_ID} WHERE contact_id = ANY (:old::bigint[])"  # noqa: S608 - constants
+_MOVES = [NamedStatement(_MOVE.format(table=table)) for table in ("entries", "kept_calm_events", "status_changes")]
+_IN_MONTHS = """
+    EXISTS (SELECT FROM unnest(:since::timestamptz[], :until::timestamptz[]) AS m (since, until)
+             WHERE occurred_at >= m.since AND occurred_at < m.until)
+"""
+_MOVE_EVENTS = NamedStatement(f"{_MOVE.format(table='calm_events')} AND NOT {_IN_MONTHS}")
+# A month that is about to be dropped accepts no rows.
+_KEEP = NamedStatement(f"""
+    INSERT INTO kept_calm_events ({", ".join(EVENT_COLUMNS)})
+    SELECT {", ".join(_NEW_ID if name == "contact_id" else name for name in EVENT_COLUMNS)} FROM calm_events
+     WHERE contact_id = ANY (:old::bigint[]) AND {_IN_MONTHS}
+    ON CONFLICT (contact_id, entry_key) DO NOTHING
+""")  # noqa: S608 - constants
 
 
 async def looked_at_to(executor: Executor) -> int | None:
     """The id up to which contacts were checked; None without contacts, 0 if the database has no place to store it."""
     with store_errors(_DOING):
-        tables = "SELECT to_regclass('contacts') IS NULL, to_regclass('contact_spelling') IS NULL"
-        no_contacts, no_note = await executor.fetchrow(tables) or (True, True)
-        if no_contacts or no_note:
-            return None if no_contacts else 0
+        if await executor.fetchval("SELECT to_regclass('contacts') IS NULL"):
+            return None
+        if await executor.fetchval("SELECT to_regclass('contact_spelling') IS NULL"):
+            return 0
         contact_id: int | None = await executor.fetchval("SELECT looked_at_to FROM contact_spelling")
         return contact_id or 0
 
@@ -85,19 +118,23 @@ async def highest_contact_id(executor: Executor) -> int:
 async def contact_page(executor: Executor, *, after_id: int, most: int) -> ContactPage | None:
     """Up to `most` contacts after this id; None if there are no more."""
     with store_errors(_DOING):
-        row = await executor.fetchrow(_PAGE, after_id, most, ONE_SPELLING)
-        if row is None or row["last_id"] is None:
-            return None
-        of_address = zip(row["accounts"] or (), row["addresses"] or (), strict=True)
-        odd = dict(zip(row["ids"] or (), of_address, strict=True))
-        return ContactPage(last_id=row["last_id"], contacts=row["contacts"], odd=odd)
+        row = await executor.fetchrow(*_PAGE(after_id=after_id, most=most, one_spelling=ONE_SPELLING))
+    if row is None or row["last_id"] is None:
+        return None
+    odd = {
+        contact_id: ContactKey(address=address, account=account, channel=Channel.EMAIL.value)
+        for contact_id, account, address in zip(
+            row["ids"] or (), row["accounts"] or (), row["addresses"] or (), strict=True
+        )
+    }
+    return ContactPage(last_id=row["last_id"], contacts=row["contacts"], odd=odd)
 
 
-async def contacts_under(executor: Executor, keys: Collection[AccountAddress]) -> dict[AccountAddress, int]:
+async def contacts_under(executor: Executor, keys: Collection[ContactKey]) -> dict[ContactKey, int]:
     """The ids of those contacts that are stored under exactly these addresses."""
     with store_errors(_DOING):
-        rows = await executor.fetch(_UNDER, [account for account, _ in keys], [address for _, address in keys])
-        return {(row["account"], row["address"]): row["id"] for row in rows}
+        rows = ContactId.rows(await executor.fetch(_UNDER, *ContactKey.arrays(list(keys))))
+    return {ContactKey(address=row.address, account=row.account, channel=row.channel): row.id for row in rows}
 
 
 async def lock_spelling(connection: Connection) -> None:
@@ -111,11 +148,11 @@ async def note_looked_at(executor: Executor, contact_id: int) -> None:
         await executor.execute("UPDATE contact_spelling SET looked_at_to = $1 WHERE looked_at_to < $1", contact_id)
 
 
-async def delete_copies(connection: WriterConnection, copies: Sequence[tuple[int, datetime, bytes]]) -> None:
-    """Deletes these entries, each by contact id, time and key."""
+async def delete_copies(connection: WriterConnection, copies: Sequence[KeyInMonth]) -> None:
+    """Deletes these entries, wherever they are stored."""
     if copies:
         for table in ("entries", "calm_events", "kept_calm_events"):
-            await connection.execute(_DELETE_COPIES.format(table=table), *zip(*copies, strict=True))
+            await connection.execute(_DELETE_COPIES.format(table=table), *KeyInMonth.arrays(copies))
 
 
 async def move_to(
@@ -131,25 +168,22 @@ async def move_to(
     # has it: two sessions that change the same rows would wait for each other.
     await connection.execute("SELECT FROM status_feed FOR UPDATE")
     old, new = list(into.keys()), list(into.values())
-    months = [*retired_months], [months_later(month, 1) for month in retired_months]
-    await connection.execute(_MOVE_EVENTS, old, new, *months)
-    for table in ("entries", "kept_calm_events", "status_changes"):
-        await connection.execute(_MOVE.format(table=table), old, new)
+    months = {"since": [*retired_months], "until": [months_later(month, 1) for month in retired_months]}
+    await connection.execute(*_MOVE_EVENTS(old=old, new=new, **months))
+    for move in _MOVES:
+        await connection.execute(*move(old=old, new=new))
     await move_people(connection, into)
     await move_recipients(connection, into)
     if retired_months:
         # Also of those that stay: an event that does not matter for one history may matter for the joined one.
         stay = list(set(new))
-        await connection.execute(_KEEP, [*old, *stay], [*new, *stay], *months)
+        await connection.execute(*_KEEP(old=[*old, *stay], new=[*new, *stay], **months))
     await connection.execute("DELETE FROM contacts WHERE id = ANY ($1::bigint[])", old)
 
 
-async def store_origins(connection: WriterConnection, rows: Sequence[ContactRow]) -> None:
+async def store_origins(connection: WriterConnection, origins: Sequence[ContactOrigin]) -> None:
     """Writes when the joined contacts were first seen and mailed, and their bases."""
-    await connection.executemany(
-        "UPDATE contacts SET first_seen_at = $2, base = $3, base_until = $4, first_mailed_at = $5 WHERE id = $1",
-        [(row.id, row.first_seen_at, row.base, row.base_until, row.first_mailed_at) for row in rows],
-    )
+    await connection.execute(_STORE_ORIGINS, *ContactOrigin.arrays(origins))
 
 
 async def rename_contacts(connection: WriterConnection, rows: Sequence[ContactRow]) -> None:
@@ -163,9 +197,7 @@ async def rename_contacts(connection: WriterConnection, rows: Sequence[ContactRo
     )
 
 
-async def last_statuses(
-    connection: WriterConnection, contact_ids: Sequence[int]
-) -> dict[int, tuple[str, str, datetime | None]]:
-    """The status, the forbidden mail and the end of it, from each contact's last status change, if it has one."""
-    rows = await connection.fetch(_LAST_STATUSES, list(contact_ids))
-    return {contact_id: (status, blocks, until) for contact_id, status, blocks, until in rows}
+async def last_statuses(connection: WriterConnection, contact_ids: Sequence[int]) -> dict[int, LastStatus]:
+    """The standing that each contact's last status change tells, by the contact's id; nothing of those without one."""
+    rows = LastStatus.rows(await connection.fetch(_LAST_STATUSES, list(contact_ids)))
+    return {row.contact_id: row for row in rows}

@@ -12,6 +12,7 @@ from schemas.decision import DECISION_RANKS, ConsentProof, Decision, Origin, Per
 from schemas.feedback_event import READER_VERSION
 from schemas.vocabulary import Blocks, Cause, Channel, Way
 from worker.store.pool import WriterConnection
+from worker.store.row import Row
 
 DecisionOfContact = tuple[Decision, int]  # with its contact's id
 
@@ -35,20 +36,32 @@ class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     entry_keys: tuple[bytes, ...] = ()
 
 
+class _NewDecision(Row, frozen=True):
+    """A decision on its way into `entries`, with the word of its cause instead of the word's id."""
+
+    contact_id: int
+    entry_key: bytes
+    occurred_at: datetime
+    received_at: datetime
+    act_id: int
+    cause: str
+    rank: int
+    scope: str | None
+    detail: dict[str, Any]
+
+
 # The statement looks up the id of a cause: `words` contains all from the start; otherwise the cause goes into `beside`.
 _INSERT = f"""
     INSERT INTO entries (contact_id, occurred_at, received_at, act_id, cause, rank, reader_version, machine, entry_key,
         scope, beside, detail)
     SELECT d.contact_id, d.occurred_at, d.received_at, d.act_id, w.id, d.rank, {READER_VERSION}, false, d.entry_key,
            d.scope, CASE WHEN w.id IS NULL AND d.cause <> 'none' THEN jsonb_build_object('cause', d.cause) END, d.detail
-      FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::smallint[],
-                  $7::bytea[], $8::text[], $9::jsonb[])
-        AS d (contact_id, occurred_at, received_at, act_id, cause, rank, entry_key, scope, detail)
+      FROM {_NewDecision.unnest("d")}
       LEFT JOIN words w ON w.word = d.cause AND w.brought_by = '' AND d.cause <> 'none'
      ORDER BY d.contact_id, d.entry_key
     ON CONFLICT (contact_id, entry_key) DO NOTHING
     RETURNING entry_key
-"""  # noqa: S608 - a constant
+"""  # noqa: S608 - the column list is made of the names above
 
 
 async def insert_decisions(connection: WriterConnection, decisions: Sequence[DecisionOfContact]) -> set[bytes]:
@@ -60,20 +73,20 @@ async def insert_decisions(connection: WriterConnection, decisions: Sequence[Dec
     if not decisions:
         return set()
     rows = [
-        (
-            contact_id,
-            decision.occurred_at,
-            decision.received_at,
-            decision.act_id,
-            decision.cause.value,
-            decision.rank,
-            decision.event_key,
-            decision.scope,
-            msgspec.to_builtins(_detail(decision)),
+        _NewDecision(
+            contact_id=contact_id,
+            entry_key=decision.event_key,
+            occurred_at=decision.occurred_at,
+            received_at=decision.received_at,
+            act_id=decision.act_id,
+            cause=decision.cause.value,
+            rank=decision.rank,
+            scope=decision.scope,
+            detail=msgspec.to_builtins(_detail(decision)),
         )
         for decision, contact_id in decisions
     ]
-    records = await connection.fetch(_INSERT, *map(list, zip(*rows, strict=True)))
+    records = await connection.fetch(_INSERT, *_NewDecision.arrays(rows))
     return {key for (key,) in records}
 
 

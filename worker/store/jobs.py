@@ -49,7 +49,7 @@ class PartRow(Row, frozen=True):
     counts: dict[str, int]
 
 
-class NewPart(Struct, frozen=True, kw_only=True):
+class NewPart(Row, frozen=True):
     """A part from `first` to `last`, both included."""
 
     first: int
@@ -84,6 +84,14 @@ _LOCK_PART = f"""
      ORDER BY p.number LIMIT 1
        FOR UPDATE OF p SKIP LOCKED
 """  # noqa: S608 - as above
+_ADD_PARTS = f"""
+    INSERT INTO job_parts (job_id, number, first, last, place, limited_to)
+    SELECT $1, p.place - 1, p.first, p.last, p.first, p.limited_to
+      FROM {NewPart.unnest("p", first_parameter=2, with_place=True)}
+"""  # noqa: S608 - as above
+_MOVE_PART = NamedStatement(
+    "UPDATE job_parts SET place = :place, counts = :counts WHERE job_id = :job_id AND number = :number"
+)
 _ALL_PARTS = f"SELECT {PartRow.select_list()} FROM job_parts WHERE job_id = $1 ORDER BY number"  # noqa: S608 - as above
 
 
@@ -174,13 +182,8 @@ async def lock_part(connection: Connection, job_id: int) -> PartRow | None:
 
 async def move_part(connection: Connection, part: PartRow, *, place: int, counts: Mapping[str, int]) -> None:
     """Stores the progress of a locked part; `counts` are those of this step."""
-    await connection.execute(
-        "UPDATE job_parts SET place = $3, counts = $4 WHERE job_id = $1 AND number = $2",
-        part.job_id,
-        part.number,
-        place,
-        dict(Counter(part.counts) + Counter(counts)),
-    )
+    total = dict(Counter(part.counts) + Counter(counts))
+    await connection.execute(*_MOVE_PART(job_id=part.job_id, number=part.number, place=place, counts=total))
 
 
 async def has_unfinished_parts(connection: Connection, job_id: int) -> bool:
@@ -202,16 +205,7 @@ async def round_counts(connection: Connection, job_id: int) -> dict[str, int]:
 async def begin_round(connection: Connection, job: JobRow, parts: Sequence[NewPart], *, now: datetime) -> None:
     """Begins the next round of the locked job with these parts, and keeps its counts so far."""
     await _end_round(connection, job)
-    await connection.execute(
-        "INSERT INTO job_parts (job_id, number, first, last, place, limited_to)"
-        " SELECT $1, n, f, l, f, o"
-        " FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::text[]) AS p (n, f, l, o)",
-        job.id,
-        list(range(len(parts))),
-        [part.first for part in parts],
-        [part.last for part in parts],
-        [part.limited_to for part in parts],
-    )
+    await connection.execute(_ADD_PARTS, job.id, *NewPart.arrays(parts))
     total = sum(part.last - part.first + 1 for part in parts)
     await connection.execute(*_BEGIN_ROUND(id=job.id, total=total, now=now))
 

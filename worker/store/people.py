@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from worker.store.contact_rows import ContactRow
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, WriterConnection, store_errors
 from worker.store.row import Row
 
@@ -31,6 +32,20 @@ class PersonAddress(Row, frozen=True):
     act_id: int
 
 
+class PersonField(Row, frozen=True):
+    """A person, and what the caller calls one of its addresses."""
+
+    person: str
+    field: str  # "" if unknown
+
+
+class LeavingField(Row, frozen=True):
+    """A person and a field that a contact leaves."""
+
+    person: str
+    field: str | None  # None: every field
+
+
 class PersonContact(ContactRow, frozen=True):
     """A whole contact, as an address of a person."""
 
@@ -50,35 +65,47 @@ _INSERT_ADDRESSES = f"""
     ON CONFLICT (account, person, contact_id, field) DO NOTHING
 """  # noqa: S608 - as above
 
-_OF_PERSON = f"""
+_OF_PERSON = NamedStatement(f"""
     SELECT {ContactRow.select_list("c")}, p.person, p.field
       FROM people p JOIN contacts c ON c.id = p.contact_id
-     WHERE p.account = $1 AND p.person = $2
-     ORDER BY p.field, c.address, c.channel LIMIT $3
-"""  # noqa: S608 - as above
+     WHERE p.account = :account AND p.person = :person
+     ORDER BY p.field, c.address, c.channel LIMIT :limit
+""")  # noqa: S608 - as above
 
-_SIBLINGS = f"""
+_SIBLINGS = NamedStatement(f"""
     SELECT {ContactRow.select_list("c")}, other.person, other.field
       FROM people own JOIN people other ON other.account = own.account AND other.person = own.person
       JOIN contacts c ON c.id = other.contact_id
-     WHERE own.contact_id = $1 AND other.contact_id <> $1
+     WHERE own.contact_id = :contact_id AND other.contact_id <> :contact_id
      GROUP BY c.id, other.person, other.field
-     ORDER BY other.person, other.field, c.address, c.channel LIMIT $2
+     ORDER BY other.person, other.field, c.address, c.channel LIMIT :limit
+""")  # noqa: S608 - as above
+
+_TAGS_OF = NamedStatement("SELECT tag FROM contact_tags WHERE contact_id = :contact_id ORDER BY tag LIMIT :limit")
+_PEOPLE_OF = NamedStatement(f"""
+    SELECT {PersonField.select_list()} FROM people WHERE contact_id = :contact_id ORDER BY person, field LIMIT :limit
+""")  # noqa: S608 - as above
+
+_DELETE_ADDRESSES = f"""
+    DELETE FROM people p USING {LeavingField.unnest("leaving", first_parameter=2)}
+     WHERE p.contact_id = $1 AND p.person = leaving.person AND (leaving.field IS NULL OR p.field = leaving.field)
+    RETURNING {PersonField.select_list("p")}
 """  # noqa: S608 - as above
 
-_MOVE = (
-    """
-    INSERT INTO contact_tags (contact_id, tag, added_at, act_id)
-    SELECT ($2::bigint[])[array_position($1::bigint[], contact_id)], tag, added_at, act_id
-      FROM contact_tags WHERE contact_id = ANY ($1::bigint[])
-    ON CONFLICT (contact_id, tag) DO NOTHING
-    """,
-    """
-    INSERT INTO people (account, person, contact_id, field, added_at, act_id)
-    SELECT account, person, ($2::bigint[])[array_position($1::bigint[], contact_id)], field, added_at, act_id
-      FROM people WHERE contact_id = ANY ($1::bigint[])
-    ON CONFLICT (account, person, contact_id, field) DO NOTHING
-    """,
+
+def _moving(row_type: type[Row], table: str, unique: str) -> NamedStatement:
+    new_id = "(:new::bigint[])[array_position(:old::bigint[], contact_id)]"
+    return NamedStatement(f"""
+        INSERT INTO {table} ({row_type.select_list()})
+        SELECT {", ".join(new_id if column == "contact_id" else column for column in row_type.columns())}
+          FROM {table} WHERE contact_id = ANY (:old::bigint[])
+        ON CONFLICT ({unique}) DO NOTHING
+    """)  # noqa: S608 - constants
+
+
+_MOVES = (
+    _moving(ContactTag, "contact_tags", "contact_id, tag"),
+    _moving(PersonAddress, "people", "account, person, contact_id, field"),
 )
 
 
@@ -105,56 +132,42 @@ async def delete_tags(connection: WriterConnection, contact_id: int, tags: Seque
 
 
 async def delete_addresses(
-    connection: WriterConnection, contact_id: int, people: Sequence[tuple[str, str | None]]
-) -> list[tuple[str, str]]:
-    """Deletes the contact from these people; a field of None means every field. Returns the deleted (person, field)."""
-    records = await connection.fetch(
-        """
-        DELETE FROM people p USING unnest($2::text[], $3::text[]) AS leaving (person, field)
-         WHERE p.contact_id = $1 AND p.person = leaving.person AND (leaving.field IS NULL OR p.field = leaving.field)
-        RETURNING p.person, p.field
-        """,
-        contact_id,
-        [person for person, _ in people],
-        [field for _, field in people],
-    )
-    return sorted((record["person"], record["field"]) for record in records)
+    connection: WriterConnection, contact_id: int, leaving: Sequence[LeavingField]
+) -> list[PersonField]:
+    """Deletes the contact from these people; returns what is deleted, by person and field."""
+    rows = PersonField.rows(await connection.fetch(_DELETE_ADDRESSES, contact_id, *LeavingField.arrays(leaving)))
+    return sorted(rows, key=lambda row: (row.person, row.field))
 
 
 async def tags_of(executor: Executor, contact_id: int, *, limit: int) -> list[str]:
     """The contact's tags in their order. Raises StoreUnavailable."""
     with store_errors("reading tags"):
-        records = await executor.fetch(
-            "SELECT tag FROM contact_tags WHERE contact_id = $1 ORDER BY tag LIMIT $2", contact_id, limit
-        )
+        records = await executor.fetch(*_TAGS_OF(contact_id=contact_id, limit=limit))
     return [tag for (tag,) in records]
 
 
-async def people_of(executor: Executor, contact_id: int, *, limit: int) -> list[tuple[str, str]]:
+async def people_of(executor: Executor, contact_id: int, *, limit: int) -> list[PersonField]:
     """The people to whom the contact belongs, each with the field. Raises StoreUnavailable."""
     with store_errors("reading people"):
-        records = await executor.fetch(
-            "SELECT person, field FROM people WHERE contact_id = $1 ORDER BY person, field LIMIT $2", contact_id, limit
-        )
-    return [(person, field) for person, field in records]
+        return PersonField.rows(await executor.fetch(*_PEOPLE_OF(contact_id=contact_id, limit=limit)))
 
 
 async def siblings_of(executor: Executor, contact_id: int, *, limit: int) -> list[PersonContact]:
     """The other addresses of the people to whom the contact belongs. Raises StoreUnavailable."""
     with store_errors("reading people"):
-        return PersonContact.rows(await executor.fetch(_SIBLINGS, contact_id, limit))
+        return PersonContact.rows(await executor.fetch(*_SIBLINGS(contact_id=contact_id, limit=limit)))
 
 
-async def addresses_of(executor: Executor, account: str, person: str, *, limit: int) -> list[PersonContact]:
+async def addresses_of(executor: Executor, *, account: str, person: str, limit: int) -> list[PersonContact]:
     """The addresses of a person; [] if there is no such person. Raises StoreUnavailable."""
     with store_errors("reading people"):
-        return PersonContact.rows(await executor.fetch(_OF_PERSON, account, person, limit))
+        return PersonContact.rows(await executor.fetch(*_OF_PERSON(account=account, person=person, limit=limit)))
 
 
 async def move_people(connection: Connection, into: Mapping[int, int]) -> None:
     """Moves tags and people from contacts that are keys to those that are values; the keys are about to be deleted."""
     old = list(into.keys())
-    for statement in _MOVE:
-        await connection.execute(statement, old, list(into.values()))
+    for move in _MOVES:
+        await connection.execute(*move(old=old, new=list(into.values())))
     for table in ("contact_tags", "people"):
         await connection.execute(f"DELETE FROM {table} WHERE contact_id = ANY ($1::bigint[])", old)  # noqa: S608 - constants

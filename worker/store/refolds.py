@@ -28,10 +28,9 @@ class RefoldRow(Row, frozen=True):
 
 _COLUMNS = RefoldRow.select_list()
 _OF = f"SELECT {_COLUMNS} FROM refolds WHERE contact_id = ANY ($1::bigint[])"  # noqa: S608 - constants
-_WRITTEN = ", ".join(f"{column} = excluded.{column}" for column in RefoldRow.columns() if column != "contact_id")
 _WRITE = f"""
     INSERT INTO refolds ({_COLUMNS}) SELECT {_COLUMNS} FROM {RefoldRow.unnest("r")}
-    ON CONFLICT (contact_id) DO UPDATE SET {_WRITTEN}
+    ON CONFLICT (contact_id) DO UPDATE SET {RefoldRow.assignments("excluded", key="contact_id")}
 """  # noqa: S608 - as above
 # Locks the contact: a batch with its entries and the process that folds it again wait for each other.
 _LOCK_NEXT = f"""

@@ -27,6 +27,7 @@ _SQL_TYPES: dict[Any, str] = {
     bool: "boolean",
     bytes: "bytea",
     datetime: "timestamptz",
+    dict[str, Any]: "jsonb",
     dict[str, str]: "jsonb",
     int: "bigint",
     str: "text",
@@ -68,6 +69,11 @@ class Row(Struct, frozen=True, gc=False):
         )
         place = (" WITH ORDINALITY", ", place") if with_place else ("", "")
         return f"ROWS FROM ({parameters}){place[0]} AS {alias} ({cls.select_list()}{place[1]})"
+
+    @classmethod
+    def assignments(cls, source: str, *, key: str) -> str:
+        """`column = source.column` for all columns but the key, for SET."""
+        return ", ".join(f"{column} = {source}.{column}" for column in cls.columns() if column != key)
 
     @classmethod
     def arrays(cls, rows: Sequence[Self]) -> list[list[Any]]:

@@ -17,7 +17,8 @@ from schemas.vocabulary import Cause, Channel, Kind, Way
 from worker.errors import SchemaOutOfDate
 from worker.store.decision_rows import DECISION_KINDS, decision_of
 from worker.store.dictionaries import decompress, raw_decompressors
-from worker.store.log_span import Place, Span
+from worker.store.log_span import PLACE_COLUMNS, WITHIN_SPAN, Place, Span, parameters_of_span, place_of
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Executor, store_errors
 
 _Columns = asyncpg.Record | dict[str, Any]
@@ -95,17 +96,13 @@ _LATEST = (
     _joined(_entries_where("contact_id = $1", _WHOLE_COLUMNS, f"{_LATEST_FIRST.format('')} LIMIT $2"), _WHOLE_COLUMNS)
     + f" {_LATEST_FIRST.format('e.')}"
 )
-# The first comparison of each pair is for the indexes, the second is exact.
-_BETWEEN = """
-    contact_id = $1
-    AND occurred_at >= $2::timestamptz AND (occurred_at, rank, entry_key) > ($2::timestamptz, $3::smallint, $4::bytea)
-    AND occurred_at <= $5::timestamptz AND (occurred_at, rank, entry_key) < ($5::timestamptz, $6::smallint, $7::bytea)
-"""
-_FIRST = "ORDER BY occurred_at, rank, entry_key LIMIT $8"
-_SLICE = f"{_joined(_entries_where(_BETWEEN, _FOLDED_COLUMNS, _FIRST), _FOLDED_COLUMNS)} {_IN_ORDER} LIMIT $8"
-_AT_TIMES = f"{_joined(_entries_where(f'{_BETWEEN} AND occurred_at = ANY ($8::timestamptz[])', _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
+_FIRST = f"ORDER BY {PLACE_COLUMNS} LIMIT :limit"
+_FIRST_WITHIN = _joined(_entries_where(WITHIN_SPAN, _FOLDED_COLUMNS, _FIRST), _FOLDED_COLUMNS)
+_SLICE = NamedStatement(f"{_FIRST_WITHIN} {_IN_ORDER} LIMIT :limit")
+_WITHIN_AT_TIMES = f"{WITHIN_SPAN} AND occurred_at = ANY (:times::timestamptz[])"
+_AT_TIMES = NamedStatement(f"{_joined(_entries_where(_WITHIN_AT_TIMES, _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}")
 _BY_KEY = f"{_joined(_entries_where('contact_id = $1 AND occurred_at = ANY ($2::timestamptz[]) AND entry_key = ANY ($3::bytea[])', _WHOLE_COLUMNS), _WHOLE_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
-_PLACES = "SELECT occurred_at, rank, entry_key FROM {0} WHERE contact_id = $1 AND entry_key = ANY ($2::bytea[])"
+_PLACES = f"SELECT {PLACE_COLUMNS} FROM {{0}} WHERE contact_id = $1 AND entry_key = ANY ($2::bytea[])"  # noqa: S608 - a constant
 _PLACES_BY_KEY = f"{_PLACES.format('entries')} UNION {_PLACES.format('kept_calm_events')}"  # by their primary keys
 _PLACES_IN_MONTHS = _PLACES.format("calm_events")
 # The rank is no parameter, so that the index of these alone serves.
@@ -159,14 +156,14 @@ async def first_entries(executor: Executor, contact_id: int, span: Span, *, limi
     Raises StoreUnavailable.
     """
     with store_errors("reading a slice of a contact's entries"):
-        rows = await executor.fetch(_SLICE, contact_id, *span.after, *span.before, limit)
+        rows = await executor.fetch(*_SLICE(limit=limit, **parameters_of_span(contact_id, span)))
     return _without_copies(rows)
 
 
 async def entries_at(executor: Executor, contact_id: int, span: Span, times: Collection[datetime]) -> list[Entry]:
     """The entries of the span that occurred at one of these times, as the fold needs them. Raises StoreUnavailable."""
     with store_errors("reading entries of certain times"):
-        rows = await executor.fetch(_AT_TIMES, contact_id, *span.after, *span.before, list(times))
+        rows = await executor.fetch(*_AT_TIMES(times=list(times), **parameters_of_span(contact_id, span)))
     return _without_copies(rows)
 
 
@@ -194,7 +191,7 @@ async def places_of(executor: Executor, contact_id: int, keys: Collection[bytes]
         rows = await executor.fetch(_PLACES_BY_KEY, contact_id, list(keys)) if keys else []
         if rest := set(keys) - {row["entry_key"] for row in rows}:
             rows += await executor.fetch(_PLACES_IN_MONTHS, contact_id, list(rest))
-    return [(row["occurred_at"], row["rank"], row["entry_key"]) for row in rows]
+    return [place_of(row) for row in rows]
 
 
 async def stored_annotations(executor: Executor, contact_id: int, *, since: datetime | None = None) -> list[Entry]:

@@ -66,8 +66,8 @@ async def not_known(pool: "Pool", address: str, arguments: Namespace) -> str:
     from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415 - costs time that --help has not
 
     channel = Channel(arguments.channel)
-    elsewhere = await find_elsewhere(pool, arguments.account, channel, [address], limit=_ACCOUNTS_TOLD)
+    elsewhere = await find_elsewhere(pool, [address], account=arguments.account, channel=channel, limit=_ACCOUNTS_TOLD)
     if not elsewhere:
         return "is not known: nobody ever reported anything about it"
-    others = ", ".join(other for _, other in elsewhere)
+    others = ", ".join(key.account for key in elsewhere)
     return f"is not known in account {arguments.account}, but in {others}: name that account with --account"

@@ -240,7 +240,7 @@ async def _follow(
     address = event.address or ""
     started = time.monotonic()
     while time.monotonic() - started < wait_seconds:
-        row = await find_contact(pool, event.account, event.channel, address)
+        row = await find_contact(pool, address, account=event.account, channel=event.channel)
         if row is not None and any(one.event_key == event.event_key for one in await stored_entries(pool, row.id)):
             result.add("event", f"stored after {time.monotonic() - started:.1f} s: {event.kind} ({event.cause})")
             report = await contact_report(
