@@ -106,6 +106,17 @@ def test_errors_of_the_database_are_translated_in_the_store_alone() -> None:
     assert not found
 
 
+def test_the_store_names_what_goes_into_a_statement_and_what_comes_out() -> None:
+    """Of four parameters two have the same type: neither Postgres nor mypy sees that they are swapped."""
+    numbered = [
+        f"{path.relative_to(REPOSITORY)}: {match[0]}"
+        for path in SOURCES
+        if room_of(path) in {"store", "queue"}
+        for match in re.finditer(r"\$([4-9]|[0-9]{2})\b|\b(row|record)\[[0-9]+\]", path.read_text())
+    ]
+    assert not numbered, "use worker.store.named_statement and worker.store.row"
+
+
 def test_settings_tree_knows_only_the_records_of_policy_and_classification() -> None:
     ours = {
         module for _, module in imported_modules(REPOSITORY / "worker" / "settings" / "tree.py") if "worker" in module

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from schemas.vocabulary import Cause, Kind
 from tests.schemas.feedback_events import START, make_event
 from worker.store.event_rows import EventEncoder
@@ -19,7 +21,7 @@ from worker.store.report_counts import (
 )
 
 DAY = START.replace(hour=0)
-THREE_DAYS = Span(DAY, DAY + timedelta(days=3), None)
+THREE_DAYS = Span(since=DAY, until=DAY + timedelta(days=3), account=None)
 
 
 async def a_contact(pool: Pool, address: str, *, account: str = "default", channel: str = "email") -> int:
@@ -73,9 +75,9 @@ async def test_bounces_are_counted_by_cause_and_day_by_provider_and_by_source(po
         counts = await count_bounces(connection, THREE_DAYS, unit="day")
 
     assert counts.by_cause == [
-        CauseCount(DAY, "mailbox_does_not_exist", 1),
-        CauseCount(DAY, "mailbox_full", 1),
-        CauseCount(DAY + timedelta(days=2), "mailbox_full", 2),
+        CauseCount(begins_at=DAY, cause="mailbox_does_not_exist", bounces=1),
+        CauseCount(begins_at=DAY, cause="mailbox_full", bounces=1),
+        CauseCount(begins_at=DAY + timedelta(days=2), cause="mailbox_full", bounces=2),
     ]
     assert counts.by_provider == {"postmark": 3, "sendgrid": 1}
     assert counts.by_source == {"test": 3, "eu": 1}
@@ -89,7 +91,7 @@ async def test_a_word_without_an_id_is_counted_under_its_name(pool: Pool) -> Non
         counts = await count_bounces(connection, THREE_DAYS, unit="day")
 
     assert (counts.by_cause, counts.by_provider, counts.by_source) == (
-        [CauseCount(DAY, "mailbox_full", 1)],
+        [CauseCount(begins_at=DAY, cause="mailbox_full", bounces=1)],
         {"unheard": 1},
         {"of": 1},
     )
@@ -112,7 +114,10 @@ async def test_blocked_and_freed_are_changes_from_and_to_no_block_at_all(pool: P
     async with pool.acquire() as connection:
         changes = await count_changes(connection, THREE_DAYS, unit="day")
 
-    assert changes == [ChangeCount(DAY, 2, 0), ChangeCount(DAY + timedelta(days=2), 0, 1)]
+    assert changes == [
+        ChangeCount(begins_at=DAY, blocked=2, freed=0),
+        ChangeCount(begins_at=DAY + timedelta(days=2), blocked=0, freed=1),
+    ]
 
 
 async def test_totals_are_of_the_span_and_of_the_account_alone(pool: Pool) -> None:
@@ -120,8 +125,8 @@ async def test_totals_are_of_the_span_and_of_the_account_alone(pool: Pool) -> No
 
     async with pool.acquire() as connection:
         totals = await count_totals(connection, THREE_DAYS)
-        of_shop = await count_totals(connection, THREE_DAYS._replace(account="shop-eu"))
-        domains = await count_domains(connection, THREE_DAYS._replace(account="shop-eu"), most=10)
+        of_shop = await count_totals(connection, replace(THREE_DAYS, account="shop-eu"))
+        domains = await count_domains(connection, replace(THREE_DAYS, account="shop-eu"), most=10)
 
     assert totals == TotalCounts(bounces=4, hard_bounces=1, complaints=1, unsubscribes=2, blocked=2, freed=1)
     assert of_shop == TotalCounts(bounces=1, hard_bounces=0, complaints=0, unsubscribes=1, blocked=1, freed=0)
@@ -155,7 +160,7 @@ async def test_of_a_long_log_only_about_the_span_is_read(pool: Pool) -> None:
     end = begin + timedelta(minutes=5 * 100_000)
     async with pool.acquire() as connection, connection.transaction():
         before = await rows_read(connection)
-        totals = await count_totals(connection, Span(end - timedelta(days=3), end, None))
+        totals = await count_totals(connection, Span(since=end - timedelta(days=3), until=end, account=None))
         read = await rows_read(connection) - before
 
     assert (totals.bounces, totals.blocked) == (864, 864)
@@ -185,7 +190,7 @@ async def test_of_an_account_no_log_outside_the_span_is_walked(pool: Pool) -> No
     )
     await pool.execute("VACUUM ANALYZE entries, contacts")
     end = begin + timedelta(minutes=5 * 100_000)
-    span = Span(end - (end - begin) / 2, end, "shop-eu")
+    span = Span(since=end - (end - begin) / 2, until=end, account="shop-eu")
     async with pool.acquire() as connection, connection.transaction():
         before = await index_reads(connection)
         totals = await count_totals(connection, span)
@@ -221,7 +226,8 @@ async def test_the_providers_of_changes_are_looked_up_however_long_the_log_is(po
     now = datetime.now(UTC)
     async with pool.acquire() as connection, connection.transaction():
         before = await rows_read(connection)
-        providers = await count_providers(connection, Span(now - timedelta(days=1), now + timedelta(days=1), None))
+        span = Span(since=now - timedelta(days=1), until=now + timedelta(days=1), account=None)
+        providers = await count_providers(connection, span)
         read = await rows_read(connection) - before
 
     assert providers == {"sendgrid": 20_000, "postmark": 10_000}

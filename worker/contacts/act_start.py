@@ -25,7 +25,7 @@ async def known_act(pool: WriterPool, principal: Principal, key: str | None, req
     """
     if key is None:
         return None
-    act = await find_act(pool, principal.token_id, principal.name, key)
+    act = await find_act(pool, token_id=principal.token_id, actor=principal.name, idempotency_key=key)
     if act is not None and act.request_hash != request_hash:
         raise RequestRefused(
             "idempotency-key-reused",

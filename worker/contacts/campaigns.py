@@ -112,7 +112,7 @@ async def known_campaign(executor: Executor, account: str, campaign: str) -> Kno
     name = campaign_name(campaign)
     if name is None:
         return None
-    row_id = await campaign_id(executor, account, name)
+    row_id = await campaign_id(executor, account=account, name=name)
     return None if row_id is None else KnownCampaign(account=account, name=name, id=row_id)
 
 

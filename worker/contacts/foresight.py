@@ -86,7 +86,9 @@ async def foresee(
     while place <= highest:
         last = min(highest, place + _IDS_AT_ONCE - 1)
         async with snapshot(pool, "folding contacts under another policy") as connection:
-            rows = await contacts_with_ordered_entries(connection, place, last, account=account, limit=_AT_ONCE)
+            rows = await contacts_with_ordered_entries(
+                connection, first=place, last=last, account=account, limit=_AT_ONCE
+            )
             former = await policies.of_all(connection, {row.policy_id for row in rows})
             facts = await facts_under(connection, rows, policy) if rows else {}
         for row in rows:

@@ -93,7 +93,7 @@ async def overview(pool: Pool, account: str | None) -> Overview:
     ):
         # By the clock of Postgres, and without an end: changes bear the time of the processor that made them.
         now = await transaction_time(connection)
-        span = Span(now - WINDOW, _OPEN_END, account)
+        span = Span(since=now - WINDOW, until=_OPEN_END, account=account)
         sources = await read_intake(connection, account)
         statuses = await count_statuses(connection, span)
         providers = await count_providers(connection, span)

@@ -94,8 +94,8 @@ async def period_report(
     Raises StoreUnavailable, also if Postgres takes longer than `timeout_seconds` for one of the five statements.
     """
     unit = unit_of(until - since)
-    span = Span(since, until, account)
-    before = Span(since - (until - since), since, account)
+    span = Span(since=since, until=until, account=account)
+    before = Span(since=since - (until - since), until=since, account=account)
     doing = f"counting for the report, with {timeout_seconds:g} s for each statement"
     async with (
         snapshot(pool, doing) as connection,

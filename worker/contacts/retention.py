@@ -122,7 +122,9 @@ async def _keep_what_matters(connection: Connection, month: datetime) -> tuple[i
     """Returns how many contacts had calm events in the month, and how many of their events up to then are kept."""
     month_end = months_later(month, 1)
     after, contacts, kept = 0, 0, 0
-    while contact_ids := await contacts_with_events_in(connection, month, month_end, after, _CONTACTS_AT_ONCE):
+    while contact_ids := await contacts_with_events_in(
+        connection, since=month, until=month_end, after=after, limit=_CONTACTS_AT_ONCE
+    ):
         async with connection.transaction():
             rows = await lock_contacts_by_id(connection, contact_ids)
             stored = await stored_entries_by_contact(connection, contact_ids, until=month_end)

@@ -62,7 +62,7 @@ class PolicyJob:
         active = await self._policies.of(connection, policy_id)
         last = min(part.last, part.place + most * _IDS_LOOKED_AT - 1)
         rows = await lock_overtaken_contacts(
-            connection, part.place, last, policy_id=policy_id, account=part.limited_to, limit=most
+            connection, first=part.place, last=last, policy_id=policy_id, account=part.limited_to, limit=most
         )
         refolded = await refold_contacts(
             connection, rows, active=active, policies=self._policies, now=self._clock(), reading=self._reading

@@ -245,17 +245,18 @@ class PostgresReader:
     ) -> list[Lease]:
         ahead = self._shares.ahead()
         rows = await connection.fetch(
-            statements.TAKE,
-            max_parcels,
-            self._reader_id,
-            self._lease_seconds,
-            min(max_bytes, MOST_LENT_BYTES),
-            [lane.name for lane in ahead],
-            list(ahead.values()),
-            BULK_WEIGHT,
-            share.name.lower(),
-            [lane.name for lane in self._in_work.busy],
-            self._bytes.largest_bytes,
+            *statements.TAKE(
+                most_parcels=max_parcels,
+                most_bytes=min(max_bytes, MOST_LENT_BYTES),
+                most_bytes_of_one=self._bytes.largest_bytes,
+                reader_id=self._reader_id,
+                lease_seconds=self._lease_seconds,
+                share=share.name.lower(),
+                busy=[lane.name for lane in self._in_work.busy],
+                ahead_lanes=[lane.name for lane in ahead],
+                ahead_bytes=list(ahead.values()),
+                bulk_weight=BULK_WEIGHT,
+            )
         )
         leases = [
             Lease(

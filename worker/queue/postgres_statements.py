@@ -1,15 +1,15 @@
 """The SQL statements of the Postgres queue, on its table parked_deliveries."""
 
+from worker.store.named_statement import NamedStatement
+
 PUT = "INSERT INTO parked_deliveries (lane, parcel) VALUES ($1, $2)"
 
-# $1 most parcels, $2 reader, $3 seconds, $4 most bytes, $5 lanes that were served ahead of others, $6 by how many
-# bytes each, $7 the weight of bulk work, $8 the share ('any', 'first', 'rest'), $9 busy lanes, $10 most bytes of
-# one parcel.
+# `ahead_lanes` were served ahead of others, each by `ahead_bytes`; the share is 'any', 'first' or 'rest'.
 #
 # `lanes` steps through the index from lane to lane; `heads` are the first parcels of each; `turns` is their order by
 # fair queueing, where the turn of a parcel is what its lane will have been served before it. They are chosen without
 # a lock and then locked: fewer come where another reader was quicker.
-TAKE = """
+TAKE = NamedStatement("""
     WITH RECURSIVE lanes (lane) AS (
         (SELECT lane FROM parked_deliveries ORDER BY lane LIMIT 1)
         UNION ALL
@@ -17,27 +17,29 @@ TAKE = """
         FROM lanes WHERE lane IS NOT NULL
     ), asked AS (
         SELECT lane, lane LIKE 'bulk%' AS bulk FROM lanes
-        WHERE lane IS NOT NULL AND CASE $8::text
-            WHEN 'first' THEN cardinality($9::text[]) > 0 AND NOT (lane LIKE 'bulk%' OR lane = ANY ($9::text[]))
-            WHEN 'rest' THEN cardinality($9::text[]) = 0 OR lane LIKE 'bulk%' OR lane = ANY ($9::text[])
+        WHERE lane IS NOT NULL AND CASE :share::text
+            WHEN 'first' THEN cardinality(:busy::text[]) > 0 AND NOT (lane LIKE 'bulk%' OR lane = ANY (:busy::text[]))
+            WHEN 'rest' THEN cardinality(:busy::text[]) = 0 OR lane LIKE 'bulk%' OR lane = ANY (:busy::text[])
             ELSE true
         END
     ), heads AS (
         SELECT asked.lane, asked.bulk, head.id, head.bytes
         FROM asked CROSS JOIN LATERAL (
             SELECT id, octet_length(parcel) AS bytes FROM parked_deliveries
-            WHERE lane = asked.lane AND lent_until <= now() AND octet_length(parcel) <= $10::bigint
+            WHERE lane = asked.lane AND lent_until <= now() AND octet_length(parcel) <= :most_bytes_of_one::bigint
             ORDER BY id
-            LIMIT CASE $8::text WHEN 'first' THEN 1 ELSE $1 END
+            LIMIT CASE :share::text WHEN 'first' THEN 1 ELSE :most_parcels END
         ) AS head
     ), turns AS (
-        SELECT heads.lane, id, bytes, coalesce(ahead, 0) + CASE WHEN bulk THEN $7::float8 ELSE 1 END
+        SELECT heads.lane, id, bytes, coalesce(ahead, 0) + CASE WHEN bulk THEN :bulk_weight::float8 ELSE 1 END
             * (sum(bytes) OVER (PARTITION BY heads.lane ORDER BY id) - bytes) AS turn
-        FROM heads LEFT JOIN unnest($5::text[], $6::float8[]) AS served (lane, ahead) ON served.lane = heads.lane
+        FROM heads
+        LEFT JOIN unnest(:ahead_lanes::text[], :ahead_bytes::float8[]) AS served (lane, ahead)
+            ON served.lane = heads.lane
     ), ordered AS (
         SELECT id, turn, sum(bytes) OVER (ORDER BY turn, lane, id) - bytes AS before FROM turns
     ), chosen AS (
-        SELECT id, turn FROM ordered WHERE before < $4 ORDER BY before LIMIT $1
+        SELECT id, turn FROM ordered WHERE before < :most_bytes ORDER BY before LIMIT :most_parcels
     ), free AS MATERIALIZED (
         SELECT parked.id, turn
         FROM parked_deliveries AS parked JOIN chosen ON chosen.id = parked.id
@@ -45,11 +47,11 @@ TAKE = """
         FOR UPDATE OF parked SKIP LOCKED
     )
     UPDATE parked_deliveries AS parked
-    SET lent_to = $2, lent_until = now() + make_interval(secs => $3), times_lent = times_lent + 1
+    SET lent_to = :reader_id, lent_until = now() + make_interval(secs => :lease_seconds), times_lent = times_lent + 1
     FROM free
     WHERE parked.id = free.id
     RETURNING parked.id, parked.lane, free.turn, parked.times_lent, parked.parcel
-"""
+""")
 
 # A reader that acknowledges has committed the parcel. It is removed even if the lease has ended and another reader
 # holds it now: otherwise two slow readers would take turns and never finish it.

@@ -58,7 +58,7 @@ async def insert_act(connection: Connection, act: Act) -> int | None:
     return act_id
 
 
-async def find_act(executor: Executor, token_id: int | None, actor: str, idempotency_key: str) -> StoredAct | None:
+async def find_act(executor: Executor, *, token_id: int | None, actor: str, idempotency_key: str) -> StoredAct | None:
     """The act of the token, or of the actor without one, with this key, or None. Raises StoreUnavailable."""
     with store_errors("looking up an act"):
         records = await executor.fetch(*_FIND_BY_KEY(token_id=token_id, actor=actor, key=idempotency_key))

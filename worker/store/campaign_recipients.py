@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from schemas.campaign import CampaignValue
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, WriterConnection, store_errors
 from worker.store.row import Row
 
@@ -75,45 +76,47 @@ _KNOWN = ", ".join(f"r.{column}" for column in MOMENTS)
 _MERGED = ", ".join(f"least(r.{column}, EXCLUDED.{column})" for column in MOMENTS)
 
 # Grouped and ordered, so that neighbours in the index are written together. Rows without a change are not written.
-_MERGE = f"""
+_MERGE = NamedStatement(f"""
     INSERT INTO campaign_recipients AS r (campaign_id, contact_id, {", ".join(MOMENTS)})
     SELECT campaign_id, contact_id, min(at), {
     ", ".join(f"min(at) FILTER (WHERE value = {place})" for place in range(1, len(MOMENTS)))
 }
-      FROM unnest($1::integer[], $2::bigint[], $3::smallint[], $4::timestamptz[])
+      FROM unnest(:campaign_ids::integer[], :contact_ids::bigint[], :values::smallint[], :moments::timestamptz[])
         AS e (campaign_id, contact_id, value, at)
      GROUP BY campaign_id, contact_id ORDER BY campaign_id, contact_id
     ON CONFLICT (campaign_id, contact_id) DO UPDATE SET ({", ".join(MOMENTS)}) = ROW ({_MERGED})
      WHERE ({_KNOWN}) IS DISTINCT FROM ({_MERGED})
-"""  # noqa: S608 - the column lists are made of the names above
+""")  # noqa: S608 - the column lists are made of the names above
 
 # LIMIT 1: so that each contact is looked up by its id. With a join Postgres may read all contacts up to the page.
 _PAGE = f"""
-    SELECT {Recipient.select_list("r")}, c.address, c.channel
+    SELECT {AddressedRecipient.select_list()}
       FROM campaign_recipients r, LATERAL (SELECT address, channel FROM contacts WHERE id = r.contact_id LIMIT 1) c
-     WHERE r.campaign_id = $1 AND r.contact_id > $2 AND r.{{column}} IS NOT NULL
+     WHERE r.campaign_id = :campaign_id AND r.contact_id > :after AND r.{{column}} IS NOT NULL
      ORDER BY r.contact_id LIMIT {{limit:d}}
 """  # noqa: S608 - as above; with the limit as a parameter Postgres may read the whole campaign for each page
 
 _COUNTS = f"""
-    SELECT min(first_at), max(first_at), {", ".join(f"count({column})" for column in MOMENTS)}
+    SELECT min(first_at) AS earliest, max(first_at) AS latest, {
+    ", ".join(f"count({column}) AS {column}" for column in MOMENTS)
+}
       FROM campaign_recipients WHERE campaign_id = $1
 """  # noqa: S608 - as above
 
-_OF_CONTACT = f"""
-    SELECT {Recipient.select_list("r")}, k.name
+_OF_CONTACT = NamedStatement(f"""
+    SELECT {ContactCampaign.select_list()}
       FROM campaign_recipients r JOIN campaigns k ON k.id = r.campaign_id
-     WHERE r.contact_id = $1 ORDER BY r.first_at DESC, r.campaign_id DESC LIMIT $2
-"""  # noqa: S608 - as above
+     WHERE r.contact_id = :contact_id ORDER BY r.first_at DESC, r.campaign_id DESC LIMIT :limit
+""")  # noqa: S608 - as above
 
 # Contacts that are joined may have received the same campaign.
-_MOVE = f"""
+_MOVE = NamedStatement(f"""
     INSERT INTO campaign_recipients AS r (campaign_id, contact_id, {", ".join(MOMENTS)})
     SELECT campaign_id, i.new, {", ".join(f"min({column})" for column in MOMENTS)}
-      FROM campaign_recipients o JOIN unnest($1::bigint[], $2::bigint[]) AS i (old, new) ON i.old = o.contact_id
+      FROM campaign_recipients o JOIN unnest(:old::bigint[], :new::bigint[]) AS i (old, new) ON i.old = o.contact_id
      GROUP BY campaign_id, i.new
     ON CONFLICT (campaign_id, contact_id) DO UPDATE SET ({", ".join(MOMENTS)}) = ROW ({_MERGED})
-"""  # noqa: S608 - as above
+""")  # noqa: S608 - as above
 
 _DROP = """
     DELETE FROM campaign_recipients r
@@ -127,11 +130,12 @@ async def merge_reports(connection: WriterConnection, reports: Sequence[Campaign
     """Adds the reports to the recipients; a repeat changes nothing."""
     if reports:
         await connection.execute(
-            _MERGE,
-            [report.campaign_id for report in reports],
-            [report.contact_id for report in reports],
-            [_PLACES[report.value] for report in reports],
-            [report.at for report in reports],
+            *_MERGE(
+                campaign_ids=[report.campaign_id for report in reports],
+                contact_ids=[report.contact_id for report in reports],
+                values=[_PLACES[report.value] for report in reports],
+                moments=[report.at for report in reports],
+            )
         )
 
 
@@ -140,8 +144,8 @@ async def recipients_page(
 ) -> list[AddressedRecipient]:
     """Up to `limit` recipients with this value, in the order of their contacts' ids. Raises StoreUnavailable."""
     with store_errors("reading recipients of a campaign"):
-        statement = _PAGE.format(column=COLUMNS[value], limit=limit)
-        return AddressedRecipient.rows(await executor.fetch(statement, campaign_id, after))
+        statement = NamedStatement(_PAGE.format(column=COLUMNS[value], limit=limit))
+        return AddressedRecipient.rows(await executor.fetch(*statement(campaign_id=campaign_id, after=after)))
 
 
 async def count_recipients(executor: Executor, campaign_id: int) -> CampaignCounts:
@@ -150,20 +154,23 @@ async def count_recipients(executor: Executor, campaign_id: int) -> CampaignCoun
         record = await executor.fetchrow(_COUNTS, campaign_id)
     if record is None:
         raise AssertionError("an aggregate has a row")
-    first_at, latest_at, *counts = record
-    return CampaignCounts(first_at=first_at, latest_at=latest_at, of_values=dict(zip(COLUMNS, counts, strict=True)))
+    return CampaignCounts(
+        first_at=record["earliest"],
+        latest_at=record["latest"],
+        of_values={value: record[column] for value, column in COLUMNS.items()},
+    )
 
 
 async def campaigns_of_contact(executor: Executor, contact_id: int, *, limit: int) -> list[ContactCampaign]:
     """The contact's latest campaigns, latest first. Raises StoreUnavailable."""
     with store_errors("reading a contact's campaigns"):
-        return ContactCampaign.rows(await executor.fetch(_OF_CONTACT, contact_id, limit))
+        return ContactCampaign.rows(await executor.fetch(*_OF_CONTACT(contact_id=contact_id, limit=limit)))
 
 
 async def move_recipients(connection: Connection, into: Mapping[int, int]) -> None:
     """Moves the campaigns of contacts that are keys to those that are values; the keys are about to be deleted."""
     old = list(into.keys())
-    await connection.execute(_MOVE, old, list(into.values()))
+    await connection.execute(*_MOVE(old=old, new=list(into.values())))
     await connection.execute("DELETE FROM campaign_recipients WHERE contact_id = ANY ($1::bigint[])", old)
 
 

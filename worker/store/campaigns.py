@@ -6,29 +6,41 @@ import asyncpg
 
 from schemas.campaign import value_of_event
 from schemas.feedback_event import FeedbackEvent
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Executor, store_errors
+from worker.store.row import Row
 
 CampaignKey = tuple[str, str]  # account and name
 _MOST_REMEMBERED = 20_000
 
+
+class _Campaign(Row, frozen=True):
+    account: str
+    name: str
+
+
+class _StoredCampaign(_Campaign, frozen=True):
+    id: int
+
+
 # Compared as rows, so that only the index serves: with `=` Postgres may scan the table while it is empty, keep this
 # plan, and still scan it when it is large.
-_IDS = """
-    SELECT k.account, k.name, k.id FROM unnest($1::text[], $2::text[]) AS c (account, name)
+_IDS = f"""
+    SELECT {_StoredCampaign.select_list("k")} FROM {_Campaign.unnest("c")}
       JOIN campaigns k ON (k.account, k.name) >= (c.account, c.name) AND (k.account, k.name) <= (c.account, c.name)
-"""
+"""  # noqa: S608 - the column list is made of the names above
 # ORDER BY: so that the first recipient is looked up by the index. Otherwise Postgres may read the table until it finds
 # one.
-_ID = """
-    SELECT k.id FROM campaigns k WHERE k.account = $1 AND k.name = $2 AND (
+_ID = NamedStatement("""
+    SELECT k.id FROM campaigns k WHERE k.account = :account AND k.name = :name AND (
         SELECT r.contact_id FROM campaign_recipients r WHERE r.campaign_id = k.id ORDER BY r.contact_id LIMIT 1
     ) IS NOT NULL
-"""
-_INSERT = """
+""")
+_INSERT = f"""
     INSERT INTO campaigns (account, name)
-    SELECT account, name FROM unnest($1::text[], $2::text[]) AS c (account, name) ORDER BY account, name
+    SELECT account, name FROM {_Campaign.unnest("c")} ORDER BY account, name
     ON CONFLICT (account, name) DO NOTHING
-"""
+"""  # noqa: S608 - as above
 
 
 class Campaigns:
@@ -68,10 +80,10 @@ class Campaigns:
         return ids
 
 
-async def campaign_id(executor: Executor, account: str, name: str) -> int | None:
+async def campaign_id(executor: Executor, *, account: str, name: str) -> int | None:
     """The id of the account's campaign; None if it has no recipients (any more). Raises StoreUnavailable."""
     with store_errors("looking for a campaign"):
-        row_id: int | None = await executor.fetchval(_ID, account, name)
+        row_id: int | None = await executor.fetchval(*_ID(account=account, name=name))
     return row_id
 
 
@@ -83,9 +95,9 @@ async def _make_ids(executor: Executor, keys: Collection[CampaignKey]) -> dict[C
     return ids
 
 
-def _arrays(keys: Collection[CampaignKey]) -> tuple[list[str], list[str]]:
-    return [account for account, _ in keys], [name for _, name in keys]
+def _arrays(keys: Collection[CampaignKey]) -> list[list[str]]:
+    return _Campaign.arrays([_Campaign(account=account, name=name) for account, name in keys])
 
 
 def _by_key(records: Iterable[asyncpg.Record]) -> dict[CampaignKey, int]:
-    return {(account, name): row_id for account, name, row_id in records}
+    return {(row.account, row.name): row.id for row in _StoredCampaign.rows(records)}

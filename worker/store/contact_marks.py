@@ -34,7 +34,7 @@ async def contact_id_range(executor: Executor) -> tuple[int, int] | None:
 
 
 async def contacts_with_ordered_entries(
-    connection: Connection, first: int, last: int, *, account: str | None, limit: int
+    connection: Connection, *, first: int, last: int, account: str | None, limit: int
 ) -> list[ContactRow]:
     """The first `limit` contacts with ids from `first` to `last` for which the policy matters, in the order of ids."""
     arguments = _WITH_ORDERED(first=first, last=last, account=account, limit=limit)
@@ -42,7 +42,7 @@ async def contacts_with_ordered_entries(
 
 
 async def lock_overtaken_contacts(
-    connection: Connection, first: int, last: int, *, policy_id: int, account: str | None, limit: int
+    connection: Connection, *, first: int, last: int, policy_id: int, account: str | None, limit: int
 ) -> list[ContactRow]:
     """The contacts among them that were folded under an earlier policy than this one, locked in the order of their ids.
 

@@ -4,7 +4,8 @@ The columns are declared once for each use: `ContactRow` has all of them, `Locke
 `ContactState` those that it writes. schemas/database says what they mean.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -137,9 +138,11 @@ class FormerBase(Row, frozen=True):
 
 # Rows on their way into `contacts`, through tables that every session of a WriterPool has. COPY into a table of the
 # session costs a third of passing them as arrays.
+_FIRST_COLUMNS = ("first_seen_at", "first_mailed_at")
+_first_values: Callable[[NewContact], tuple[Any, ...]] = operator.attrgetter(*_FIRST_COLUMNS)
 _STATE_COLUMNS = (*ContactStanding.columns(), *ContactFacts.columns())  # in the order of `_state_values`
 _STAGED = {
-    "staged_new": (*ContactKey.columns(), "first_seen_at", "first_mailed_at", *_STATE_COLUMNS),
+    "staged_new": (*ContactKey.columns(), *_FIRST_COLUMNS, *_STATE_COLUMNS),
     "staged_changed": ("id", *_STATE_COLUMNS),
     "staged_signs": SignOfLife.columns(),
 }
@@ -238,7 +241,7 @@ async def insert_contacts(connection: WriterConnection, contacts: Sequence[NewCo
     """
     if not contacts:
         return {}
-    rows = ((*astuple(one.key), one.first_seen_at, one.first_mailed_at, *_state_values(one.state)) for one in contacts)
+    rows = ((*astuple(one.key), *_first_values(one), *_state_values(one.state)) for one in contacts)
     await _stage(connection, "staged_new", rows)
     records = await connection.fetch(_INSERT)
     return {

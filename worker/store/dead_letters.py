@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from schemas.envelope import Envelope
 from worker.store.binary_codecs import without_nul
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
@@ -99,12 +100,13 @@ _PUT_ASIDE = f"""
         detail = excluded.detail, replayed_at = NULL, discarded_at = NULL, closed_by = NULL
 """  # noqa: S608 - the column list is made of the names above
 
-_LIST = f"""
+_LIST = NamedStatement(f"""
     SELECT {_COLUMNS} FROM dead_letters
-     WHERE id > $1 AND ($2::text IS NULL OR source = $2) AND ($3::text IS NULL OR reason = $3)
-       AND (NOT $4 OR (replayed_at IS NULL AND discarded_at IS NULL))
-     ORDER BY id LIMIT $5
-"""  # noqa: S608 - the column list is a constant above
+     WHERE id > :after_id AND (:source::text IS NULL OR source = :source)
+       AND (:reason::text IS NULL OR reason = :reason)
+       AND (NOT :only_open OR (replayed_at IS NULL AND discarded_at IS NULL))
+     ORDER BY id LIMIT :limit
+""")  # noqa: S608 - the column list is a constant above
 
 _SHOW = f"SELECT {_COLUMNS}, headers, body, account_from FROM dead_letters WHERE id = ANY ($1::bigint[]) ORDER BY id"  # noqa: S608 - the column list is a constant above
 
@@ -116,19 +118,20 @@ _NEWEST_OPEN = """
 """
 _COUNT_OPEN = "SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL AND discarded_at IS NULL"
 
-# `attempts` shows whether the letter was set aside again since it was read: then it stays open.
-_MARK_REPLAYED = f"""
-    UPDATE dead_letters d SET replayed_at = $1, closed_by = $2, note = coalesce($3, d.note)
+# `attempts` shows whether the letter was set aside again since it was read: then it stays open. The parameters with
+# names are followed by the arrays.
+_MARK_REPLAYED = NamedStatement(f"""
+    UPDATE dead_letters d SET replayed_at = :at, closed_by = :person, note = coalesce(:note, d.note)
       FROM {_Attempt.unnest("n", first_parameter=4)}
      WHERE d.id = n.id AND d.attempts = n.attempts
     RETURNING d.id
-"""  # noqa: S608 - as above
+""")  # noqa: S608 - as above
 
-_DISCARD = """
-    UPDATE dead_letters SET discarded_at = $2, closed_by = $3, note = $4
-     WHERE id = ANY ($1::bigint[]) AND replayed_at IS NULL AND discarded_at IS NULL
+_DISCARD = NamedStatement("""
+    UPDATE dead_letters SET discarded_at = :at, closed_by = :person, note = :note
+     WHERE id = ANY (:ids::bigint[]) AND replayed_at IS NULL AND discarded_at IS NULL
     RETURNING id
-"""
+""")
 
 
 async def put_aside(connection: Connection, deliveries: Iterable[SetAsideDelivery], *, at: datetime) -> None:
@@ -165,8 +168,9 @@ async def list_dead_letters(
     limit: int = 100,
 ) -> list[DeadLetter]:
     """Dead letters without their bodies, oldest first; `after_id` continues where the last list ended."""
+    arguments = _LIST(after_id=after_id, source=source, reason=reason, only_open=only_open, limit=limit)
     with store_errors("listing dead letters"):
-        records = await executor.fetch(_LIST, after_id, source, reason, only_open, limit)
+        records = await executor.fetch(*arguments)
     return [_letter(record) for record in records]
 
 
@@ -213,7 +217,8 @@ async def mark_replayed(
     """Marks letters as replayed; returns their ids. A letter that was set aside again since it was read stays open."""
     attempts = [_Attempt(id=letter.id, attempts=letter.attempts) for letter in letters]
     with store_errors("marking dead letters as replayed"):
-        records = await executor.fetch(_MARK_REPLAYED, at, person, note, *_Attempt.arrays(attempts))
+        closing = _MARK_REPLAYED(at=at, person=person, note=note)
+        records = await executor.fetch(*closing, *_Attempt.arrays(attempts))
     return [record["id"] for record in records]
 
 
@@ -222,7 +227,7 @@ async def discard_dead_letters(
 ) -> list[int]:
     """Discards the open letters among these; returns their ids. They stay readable."""
     with store_errors("discarding dead letters"):
-        records = await executor.fetch(_DISCARD, list(ids), at, person, note)
+        records = await executor.fetch(*_DISCARD(ids=list(ids), at=at, person=person, note=note))
     return [record["id"] for record in records]
 
 

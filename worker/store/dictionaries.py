@@ -46,20 +46,21 @@ class RawCompressor:
         with store_errors("reading dictionaries"):
             records = await executor.fetch(_LATEST, sorted(providers))
         self._of_provider.update(dict.fromkeys(providers, (WITHOUT_DICTIONARY, self._without)))
-        for provider, number, content in records:
-            dictionary = zstandard.ZstdCompressionDict(content)
-            self._of_provider[provider] = (number, zstandard.ZstdCompressor(level=_LEVEL, dict_data=dictionary))
+        for record in records:
+            dictionary = zstandard.ZstdCompressionDict(record["content"])
+            compressor = zstandard.ZstdCompressor(level=_LEVEL, dict_data=dictionary)
+            self._of_provider[record["provider"]] = (record["id"], compressor)
 
     def compress(self, provider: str, raw: bytes) -> tuple[bytes, int | None]:
         """The bytes to store and their `dictionary_id`, which is None if they are not compressed."""
-        number, compressor = self._of_provider.get(provider, (WITHOUT_DICTIONARY, self._without))
+        dictionary_id, compressor = self._of_provider.get(provider, (WITHOUT_DICTIONARY, self._without))
         compressed = compressor.compress(raw)
-        return (compressed, number) if len(compressed) < len(raw) else (raw, None)
+        return (compressed, dictionary_id) if len(compressed) < len(raw) else (raw, None)
 
 
 async def raw_decompressors(executor: Executor, ids: Iterable[int]) -> Mapping[int, zstandard.ZstdDecompressor]:
     """A decompressor for each of these dictionary ids. Raises StoreUnavailable."""
-    used_ids = {number for number in ids if number != WITHOUT_DICTIONARY}
+    used_ids = set(ids) - {WITHOUT_DICTIONARY}
     with store_errors("reading dictionaries"):
         records = (
             await executor.fetch("SELECT id, content FROM dictionaries WHERE id = ANY ($1::smallint[])", list(used_ids))
@@ -69,8 +70,8 @@ async def raw_decompressors(executor: Executor, ids: Iterable[int]) -> Mapping[i
     return {
         WITHOUT_DICTIONARY: zstandard.ZstdDecompressor(),
         **{
-            number: zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(content))
-            for number, content in records
+            record["id"]: zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(record["content"]))
+            for record in records
         },
     }
 
@@ -84,7 +85,7 @@ async def dictionary_versions(executor: Executor) -> set[tuple[str, int]]:
     """The (provider, version) of all dictionaries. Raises StoreUnavailable."""
     with store_errors("reading dictionaries"):
         records = await executor.fetch("SELECT provider, version FROM dictionaries")
-    return {(provider, version) for provider, version in records}
+    return {(record["provider"], record["version"]) for record in records}
 
 
 async def insert_dictionaries(connection: Connection, dictionaries: Sequence[Dictionary]) -> None:

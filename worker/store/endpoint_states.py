@@ -39,17 +39,17 @@ _FAILED = NamedStatement("""
      WHERE name = :name AND disabled_at IS NULL
 """)
 # Waits for the session that gives positions: until then it has told fresh and bulk work apart without this follower.
-_ENABLE = """
+_ENABLE = NamedStatement("""
     WITH feed AS (SELECT last_position FROM status_feed FOR SHARE)
     UPDATE feed_followers f
        SET disabled_at = NULL, failing_since = NULL, attempts = 0, next_attempt_at = NULL, failure = NULL,
-           fresh_position = coalesce($2::bigint, CASE WHEN $3::boolean THEN feed.last_position END,
+           fresh_position = coalesce(:after::bigint, CASE WHEN :from_now::boolean THEN feed.last_position END,
                                      least(f.fresh_position, f.bulk_position)),
-           bulk_position = coalesce($2::bigint, CASE WHEN $3::boolean THEN feed.last_position END,
+           bulk_position = coalesce(:after::bigint, CASE WHEN :from_now::boolean THEN feed.last_position END,
                                     least(f.fresh_position, f.bulk_position)),
            one_order_until = feed.last_position
-      FROM feed WHERE f.name = $1
-"""
+      FROM feed WHERE f.name = :name
+""")
 
 
 class EndpointState(Struct, frozen=True, kw_only=True):
@@ -139,8 +139,9 @@ async def enable_endpoint(
 
     False if no processor has met it yet. Raises StoreUnavailable.
     """
+    arguments = _ENABLE(name=follower_name(endpoint), after=after_position, from_now=from_now)
     with store_errors("enabling an endpoint"):
-        tag = await executor.execute(_ENABLE, follower_name(endpoint), after_position, from_now)
+        tag = await executor.execute(*arguments)
     return tag == "UPDATE 1"
 
 

@@ -28,11 +28,12 @@ NOT_MOVED_YET = "name = :name AND fresh_position = :fresh_before AND bulk_positi
 _MOVE = NamedStatement(f"UPDATE feed_followers SET {MOVED} WHERE {NOT_MOVED_YET}")  # noqa: S608 - constants
 _NEXT = f"""
     SELECT {CHANGE_COLUMNS} FROM status_changes s JOIN contacts c ON c.id = s.contact_id
-     WHERE s.position > $1 AND s.position <= $2
-     ORDER BY s.position LIMIT $3
+     WHERE s.position > :after AND s.position <= :last{{of_lane}}
+     ORDER BY s.position LIMIT :limit
 """  # noqa: S608 - the column list is a constant
-_NEXT_FRESH = _NEXT.replace("ORDER BY", "AND NOT s.bulk ORDER BY")
-_NEXT_BULK = _NEXT.replace("ORDER BY", "AND s.bulk ORDER BY")
+_NEXT_OF_BOTH = NamedStatement(_NEXT.format(of_lane=""))
+_NEXT_FRESH = NamedStatement(_NEXT.format(of_lane=" AND NOT s.bulk"))
+_NEXT_BULK = NamedStatement(_NEXT.format(of_lane=" AND s.bulk"))
 
 # At most this share of the changes sent at once is fresh, so that bulk work goes on as well.
 _FRESH_SHARE = 0.9
@@ -113,19 +114,20 @@ async def next_changes(executor: Executor, follower: Follower, *, limit: int) ->
 async def _next_changes(executor: Executor, follower: Follower, limit: int) -> Portion:
     if (first := min(follower.fresh_position, follower.bulk_position)) < follower.one_order_until:
         until = follower.one_order_until
-        records = await executor.fetch(_NEXT, first, until, limit)
+        records = await executor.fetch(*_NEXT_OF_BOTH(after=first, last=until, limit=limit))
         reached = _reached(records, limit, until)
         steps = [_step(record, follower, fresh=True, bulk=True) for record in records]
         return Portion(steps=steps, end=replace(follower, fresh_position=reached, bulk_position=reached))
     last: int = await executor.fetchval("SELECT last_position FROM status_feed")
     most_fresh = max(1, int(limit * _FRESH_SHARE))
-    fresh = await executor.fetch(_NEXT_FRESH, follower.fresh_position, last, most_fresh)
+    fresh = await executor.fetch(*_NEXT_FRESH(after=follower.fresh_position, last=last, limit=most_fresh))
     end = replace(follower, fresh_position=_reached(fresh, most_fresh, last))
     steps = [_step(record, follower, fresh=True) for record in fresh]
     # Bulk work never overtakes a fresh change that waits, which could be of the same contact.
     most_bulk = limit - len(fresh)
     if most_bulk and end.bulk_position < end.fresh_position:
-        bulk = await executor.fetch(_NEXT_BULK, end.bulk_position, end.fresh_position, most_bulk)
+        arguments = _NEXT_BULK(after=end.bulk_position, last=end.fresh_position, limit=most_bulk)
+        bulk = await executor.fetch(*arguments)
         if fresh:
             follower = replace(follower, fresh_position=fresh[-1]["position"])
         steps += [_step(record, follower, bulk=True) for record in bulk]

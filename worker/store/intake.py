@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from worker.store.pool import Connection, Executor, store_errors
+from worker.store.row import Row
 
 # Instead of an account's name, which is never empty: what came in for any of them, each webhook once.
 ALL_ACCOUNTS = ""
@@ -15,18 +16,24 @@ MOST_SOURCES = 300
 _ALIVE_FOR = "interval '30 seconds'"
 _FORGOTTEN_AFTER = "interval '1 day'"
 
+
+class _NewIntake(Row, frozen=True):
+    account: str
+    source: str
+    webhooks: int
+    last_received_at: datetime
+
+
 # In one order, so that two processors never wait for each other. Of accounts that exist alone: a webhook can name any.
-_NOTE = """
-    INSERT INTO intake AS i (account, source, webhooks, last_received_at)
-    SELECT n.account, n.source, n.webhooks, n.last_received_at
-      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[])
-           AS n (account, source, webhooks, last_received_at)
+_NOTE = f"""
+    INSERT INTO intake AS i ({_NewIntake.select_list()})
+    SELECT {_NewIntake.select_list("n")} FROM {_NewIntake.unnest("n")}
      WHERE n.account = '' OR EXISTS (SELECT FROM accounts a WHERE a.name = n.account)
      ORDER BY n.account, n.source
     ON CONFLICT (account, source) DO UPDATE
        SET webhooks = i.webhooks + excluded.webhooks,
            last_received_at = greatest(i.last_received_at, excluded.last_received_at)
-"""
+"""  # noqa: S608 - the column list is made of the names above
 _SIGN = """
     INSERT INTO processor_signs (processor, noted_at, oldest_age_seconds, waiting_parcels) VALUES ($1, now(), $2, $3)
     ON CONFLICT (processor) DO UPDATE
@@ -73,12 +80,12 @@ async def note_intake(executor: Executor, intake: Mapping[tuple[str, str], Intak
     """Adds what came in, by account and source, in one statement. Raises StoreUnavailable."""
     if not intake:
         return
-    accounts, sources = zip(*intake, strict=True)
+    rows = [
+        _NewIntake(account=account, source=source, webhooks=one.webhooks, last_received_at=one.last_received_at)
+        for (account, source), one in intake.items()
+    ]
     with store_errors("noting what came in"):
-        await executor.execute(
-            *(_NOTE, accounts, sources),
-            *([one.webhooks for one in intake.values()], [one.last_received_at for one in intake.values()]),
-        )
+        await executor.execute(_NOTE, *_NewIntake.arrays(rows))
 
 
 async def note_sign(

@@ -17,25 +17,26 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from worker.errors import SchemaOutOfDate
 from worker.store.event_rows import EVENT_COLUMNS, EventEncoder, EventOfContact
+from worker.store.named_statement import NamedStatement
 from worker.store.partitions import make_partitions
 from worker.store.pool import Connection, Executor, Pool, store_errors
 from worker.store.sessions import session, transaction
 
 FORMER_READER = 0  # the reader_version of converted events
 _DOING = "converting events of the former shape"
-_KEPT = "former_kept_events"
+_IN_MONTHS, _KEPT = "former_events", "former_kept_events"
 _MONTH = "events_%Y_%m"
 
 _IS_DUE = "SELECT to_regclass('log_conversion') IS NOT NULL"
 # Kept events first: of two copies with one key they are the older one.
-_TABLES = """
+_TABLES = NamedStatement("""
     SELECT relname FROM (
         SELECT c.relname, 1 AS place FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-         WHERE i.inhparent = to_regclass($1)
+         WHERE i.inhparent = to_regclass(:in_months)
         UNION ALL
-        SELECT c.relname, 0 FROM pg_class c WHERE c.oid = to_regclass($2)) t
+        SELECT c.relname, 0 FROM pg_class c WHERE c.oid = to_regclass(:kept)) t
      ORDER BY place, relname
-"""
+""")
 _LARGE = 100_000  # rows: larger tables are estimated
 _ROWS = """
     SELECT reltuples::bigint AS rows, pg_relation_size(oid) / current_setting('block_size')::bigint AS blocks
@@ -92,20 +93,20 @@ async def events_to_convert(executor: Executor) -> int:
     """
     with store_errors(_DOING):
         if await executor.fetchval("SELECT to_regclass('entries') IS NULL"):
-            names = "events", "kept_events"
+            arguments = _TABLES(in_months="events", kept="kept_events")
         else:
-            names = "former_events", _KEPT
+            arguments = _TABLES(in_months=_IN_MONTHS, kept=_KEPT)
         is_under_way = bool(await executor.fetchval(_IS_DUE))
-        tables = [table for (table,) in await executor.fetch(_TABLES, *names)]
+        tables = [table for (table,) in await executor.fetch(*arguments)]
         return sum([await _rows_left(executor, table, is_under_way=is_under_way) for table in tables])
 
 
 async def _rows_left(executor: Executor, table: str, *, is_under_way: bool) -> int:
     try:
         done = (await executor.fetchval(_NEXT_BLOCK, table) or 0) if is_under_way else 0
-        rows, blocks = await executor.fetchrow(_ROWS, table) or (0, 0)
-        if rows > _LARGE:
-            return int(rows * (blocks - done) // max(1, blocks))
+        estimate = await executor.fetchrow(_ROWS, table)
+        if estimate is not None and estimate["rows"] > _LARGE:
+            return int(estimate["rows"] * (estimate["blocks"] - done) // max(1, estimate["blocks"]))
         remaining = f"SELECT count(*) FROM {table} WHERE ctid >= $1::text::tid"  # noqa: S608 - its name
         return int(await executor.fetchval(remaining, f"({done},0)"))
     except asyncpg.UndefinedTableError:
@@ -115,7 +116,7 @@ async def _rows_left(executor: Executor, table: str, *, is_under_way: bool) -> i
 async def former_tables(pool: Pool) -> list[str]:
     """The tables that are not converted yet, in the order of conversion. Raises StoreUnavailable."""
     with store_errors(_DOING):
-        return [table for (table,) in await pool.fetch(_TABLES, "former_events", _KEPT)]
+        return [table for (table,) in await pool.fetch(*_TABLES(in_months=_IN_MONTHS, kept=_KEPT))]
 
 
 async def convert_stretch(pool: Pool, encoder: EventEncoder, table: str, *, most_blocks: int) -> Stretch | None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 
 from asyncpg import QueryCanceledError
 from msgspec import Struct
@@ -12,13 +12,14 @@ from schemas.decision import DECISION_RANKS, DecisionKind
 from schemas.kind_rank import KIND_RANKS
 from schemas.vocabulary import Blocks, Channel, Kind
 from worker.errors import StoreUnavailable
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection
 
 BOUNCES = (Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED, Kind.DROPPED)
 _BOUNCE_RANKS = [KIND_RANKS[kind] for kind in BOUNCES]
 
 
-class Span(NamedTuple):
+class Span(Struct, frozen=True, kw_only=True):
     """The span to count: from `since` up to but not including `until`."""
 
     since: datetime
@@ -26,7 +27,7 @@ class Span(NamedTuple):
     account: str | None  # None: all accounts
 
 
-class CauseCount(NamedTuple):
+class CauseCount(Struct, frozen=True, kw_only=True):
     """Bounces of one cause within one day, week, month or year (UTC)."""
 
     begins_at: datetime
@@ -34,7 +35,7 @@ class CauseCount(NamedTuple):
     bounces: int
 
 
-class ChangeCount(NamedTuple):
+class ChangeCount(Struct, frozen=True, kw_only=True):
     """How many contacts were blocked or freed within one day, week, month or year (UTC)."""
 
     begins_at: datetime
@@ -42,7 +43,7 @@ class ChangeCount(NamedTuple):
     freed: int
 
 
-class StatusCount(NamedTuple):
+class StatusCount(Struct, frozen=True, kw_only=True):
     """How often contacts got this status for this cause."""
 
     status: str
@@ -76,27 +77,27 @@ class TotalCounts(Struct, frozen=True, kw_only=True):
     freed: int
 
 
-_ENTRIES = "entries e WHERE e.occurred_at >= $1 AND e.occurred_at < $2 AND $3::text IS NULL"
+_ENTRIES = "entries e WHERE e.occurred_at >= :since AND e.occurred_at < :until AND :account::text IS NULL"
 # `OFFSET 0` keeps the two parts apart: what lies in the span is read along its index by time, then its contacts are
 # looked for in a hash table. The planner thinks that dear, and would walk the log of every contact instead.
 _ENTRIES_OF_ACCOUNT = """(
         SELECT contact_id, occurred_at, rank, cause, provider, source, vendor_event, beside
-          FROM entries WHERE occurred_at >= $1 AND occurred_at < $2 OFFSET 0
-    ) e WHERE e.contact_id IN (SELECT c.id FROM contacts c WHERE c.account = $3)"""
-_CHANGES = "status_changes s WHERE s.recorded_at >= $1 AND s.recorded_at < $2 AND $3::text IS NULL"
+          FROM entries WHERE occurred_at >= :since AND occurred_at < :until OFFSET 0
+    ) e WHERE e.contact_id IN (SELECT c.id FROM contacts c WHERE c.account = :account)"""
+_CHANGES = "status_changes s WHERE s.recorded_at >= :since AND s.recorded_at < :until AND :account::text IS NULL"
 # A change has its account beside its place in the feed.
-_CHANGES_OF_ACCOUNT = """status_changes s WHERE s.recorded_at >= $1 AND s.recorded_at < $2
-       AND coalesce(s.account, (SELECT c.account FROM contacts c WHERE c.id = s.contact_id)) = $3"""
+_CHANGES_OF_ACCOUNT = """status_changes s WHERE s.recorded_at >= :since AND s.recorded_at < :until
+       AND coalesce(s.account, (SELECT c.account FROM contacts c WHERE c.id = s.contact_id)) = :account"""
 _BLOCKED = f"s.old_blocks = '{Blocks.NONE}' AND s.new_blocks <> '{Blocks.NONE}'"
 _FREED = f"s.old_blocks <> '{Blocks.NONE}' AND s.new_blocks = '{Blocks.NONE}'"
 
 # Grouped by ids first, which reduces millions of rows to hundreds; then these get names and are summed in three ways.
 _COUNT_BOUNCES = """
     WITH counted AS (
-        SELECT date_trunc($4, e.occurred_at) AS begins_at, e.cause, e.provider, e.source, e.vendor_event,
+        SELECT date_trunc(:unit, e.occurred_at) AS begins_at, e.cause, e.provider, e.source, e.vendor_event,
                e.beside ->> 'cause' AS own_cause, e.beside ->> 'provider' AS own_provider,
                e.beside ->> 'source' AS own_source, count(*) AS bounces
-          FROM {entries} AND e.rank = ANY ($5::smallint[])
+          FROM {entries} AND e.rank = ANY (:bounces::smallint[])
          GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     ), named AS (
         SELECT n.begins_at, coalesce(cause.word, n.own_cause, 'none') AS cause,
@@ -114,22 +115,22 @@ _COUNT_BOUNCES = """
 """
 _COUNT_DOMAINS = f"""
     WITH counted AS (
-        SELECT e.contact_id, count(*) AS bounces FROM {{entries}} AND e.rank = ANY ($4::smallint[]) GROUP BY 1
+        SELECT e.contact_id, count(*) AS bounces FROM {{entries}} AND e.rank = ANY (:bounces::smallint[]) GROUP BY 1
     ), domains AS (
         SELECT CASE WHEN c.channel = '{Channel.EMAIL}' AND strpos(c.address, '@') > 0
                     THEN reverse(split_part(reverse(c.address), '@', 1)) ELSE '' END AS domain,
                sum(n.bounces)::bigint AS bounces
           FROM counted n LEFT JOIN contacts c ON c.id = n.contact_id GROUP BY 1
     )
-    SELECT domain, bounces, count(*) OVER () AS domains FROM domains ORDER BY bounces DESC, domain LIMIT $5
+    SELECT domain, bounces, count(*) OVER () AS domains FROM domains ORDER BY bounces DESC, domain LIMIT :most
 """  # noqa: S608 - the parts are constants above
 _COUNT_CHANGES = f"""
-    SELECT date_trunc($4, s.recorded_at) AS begins_at,
+    SELECT date_trunc(:unit, s.recorded_at) AS begins_at,
            count(*) FILTER (WHERE {_BLOCKED}) AS blocked, count(*) FILTER (WHERE {_FREED}) AS freed
       FROM {{changes}} GROUP BY 1 ORDER BY 1
 """  # noqa: S608 - as above
 _COUNT_STATUSES = """
-    SELECT s.new_status, s.cause, count(*) AS changes FROM {changes} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+    SELECT s.new_status AS status, s.cause, count(*) AS changes FROM {changes} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
 """
 # Of the entries that made the changes. A change that time, a policy or a person made has none with a provider, and
 # neither has one that followed from a calm event, such as a delivery. `LIMIT 1` has each entry looked up by its key:
@@ -164,7 +165,7 @@ _WISHES = ", ".join(
 )
 _TOTALS = f"""
     SELECT * FROM (
-        SELECT count(*) FILTER (WHERE e.rank = ANY ($4::smallint[])) AS bounces,
+        SELECT count(*) FILTER (WHERE e.rank = ANY (:bounces::smallint[])) AS bounces,
                count(*) FILTER (WHERE e.rank = {KIND_RANKS[Kind.HARD_BOUNCE]}) AS hard_bounces,
                count(*) FILTER (WHERE e.rank = {KIND_RANKS[Kind.COMPLAINT]}) AS complaints,
                count(DISTINCT e.contact_id) FILTER (WHERE e.rank IN ({_WISHES})) AS unsubscribes
@@ -176,11 +177,13 @@ _TOTALS = f"""
 """  # noqa: S608 - as above
 
 
-def statement_for(span: Span, template: str) -> str:
-    """The statement for all accounts, or for one: each needs a way of its own."""
+def _arguments(span: Span, template: str, **parameters: Any) -> tuple[Any, ...]:
+    """The statement for all accounts, or for one, each of which needs a way of its own; and its parameters."""
     if span.account is None:
-        return template.format(entries=_ENTRIES, changes=_CHANGES)
-    return template.format(entries=_ENTRIES_OF_ACCOUNT, changes=_CHANGES_OF_ACCOUNT)
+        statement = template.format(entries=_ENTRIES, changes=_CHANGES)
+    else:
+        statement = template.format(entries=_ENTRIES_OF_ACCOUNT, changes=_CHANGES_OF_ACCOUNT)
+    return NamedStatement(statement)(since=span.since, until=span.until, account=span.account, **parameters)
 
 
 # A plan for any span and any account would be bad for most of them.
@@ -211,21 +214,19 @@ async def limited_statements(
 async def count_bounces(connection: Connection, span: Span, *, unit: str) -> BounceCounts:
     """The bounces that happened within the span. `unit` is day, week, month or year."""
     by_cause, by_provider, by_source = [], {}, {}
-    for begins_at, cause, provider, source, bounces in await connection.fetch(
-        statement_for(span, _COUNT_BOUNCES), *span, unit, _BOUNCE_RANKS
-    ):
-        if begins_at is not None:
-            by_cause.append(CauseCount(begins_at, cause, bounces))
-        elif provider is not None:
-            by_provider[provider] = bounces
+    for row in await connection.fetch(*_arguments(span, _COUNT_BOUNCES, unit=unit, bounces=_BOUNCE_RANKS)):
+        if row["begins_at"] is not None:
+            by_cause.append(CauseCount(begins_at=row["begins_at"], cause=row["cause"], bounces=row["bounces"]))
+        elif row["provider"] is not None:
+            by_provider[row["provider"]] = row["bounces"]
         else:
-            by_source[source] = bounces
+            by_source[row["source"]] = row["bounces"]
     return BounceCounts(by_cause=by_cause, by_provider=by_provider, by_source=by_source)
 
 
 async def count_domains(connection: Connection, span: Span, *, most: int) -> DomainCounts:
     """The `most` mail domains with the most bounces within the span, the largest first."""
-    rows = await connection.fetch(statement_for(span, _COUNT_DOMAINS), *span, _BOUNCE_RANKS, most)
+    rows = await connection.fetch(*_arguments(span, _COUNT_DOMAINS, bounces=_BOUNCE_RANKS, most=most))
     return DomainCounts(
         bounces={row["domain"]: row["bounces"] for row in rows}, domains=rows[0]["domains"] if rows else 0
     )
@@ -233,24 +234,23 @@ async def count_domains(connection: Connection, span: Span, *, most: int) -> Dom
 
 async def count_changes(connection: Connection, span: Span, *, unit: str) -> list[ChangeCount]:
     """The contacts that were blocked and freed within the span, the earliest first."""
-    return [ChangeCount(*row) for row in await connection.fetch(statement_for(span, _COUNT_CHANGES), *span, unit)]
+    return [ChangeCount(**row) for row in await connection.fetch(*_arguments(span, _COUNT_CHANGES, unit=unit))]
 
 
 async def count_statuses(connection: Connection, span: Span) -> list[StatusCount]:
     """The statuses that contacts got within the span with their causes, the commonest first."""
-    return [StatusCount(*row) for row in await connection.fetch(statement_for(span, _COUNT_STATUSES), *span)]
+    return [StatusCount(**row) for row in await connection.fetch(*_arguments(span, _COUNT_STATUSES))]
 
 
 async def count_providers(connection: Connection, span: Span) -> dict[str, int]:
     """How many changes within the span the reports of each provider made."""
-    return {
-        row["provider"]: row["changes"] for row in await connection.fetch(statement_for(span, _COUNT_PROVIDERS), *span)
-    }
+    rows = await connection.fetch(*_arguments(span, _COUNT_PROVIDERS))
+    return {row["provider"]: row["changes"] for row in rows}
 
 
 async def count_totals(connection: Connection, span: Span) -> TotalCounts:
     """The totals of the span."""
-    row = await connection.fetchrow(statement_for(span, _TOTALS), *span, _BOUNCE_RANKS)
+    row = await connection.fetchrow(*_arguments(span, _TOTALS, bounces=_BOUNCE_RANKS))
     if row is None:
         raise AssertionError("an aggregate gives one row")
     return TotalCounts(**row)

@@ -30,7 +30,7 @@ _FORGET_OTHERS = """
 
 
 async def contacts_with_events_in(
-    connection: Connection, since: datetime, until: datetime, after: int, limit: int
+    connection: Connection, *, since: datetime, until: datetime, after: int, limit: int
 ) -> list[int]:
     """The ids of contacts with calm events in [since, until), in order, beginning after the id `after`."""
     records = await connection.fetch(*_CONTACTS_WITH_EVENTS(since=since, until=until, after=after, limit=limit))

@@ -18,6 +18,7 @@ import asyncpg
 from schemas.outgoing import HistoryLine, StatusChanged
 from schemas.vocabulary import forbidden_classes
 from worker.errors import CursorGone, RequestRefused
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 
 BEGINNING = "0-0"
@@ -29,11 +30,12 @@ _HIGHEST_POSITION = 2**63 - 1
 _NUMBERED_AT_ONCE = 5000
 
 _GLANCE = """
-    SELECT (SELECT message_id FROM status_changes WHERE position = $1) AS message_id,
+    SELECT (SELECT message_id FROM status_changes WHERE position = :position{of_account}) AS message_id,
            EXISTS (SELECT FROM status_changes WHERE position IS NULL)
                AND current_setting('transaction_read_only') = 'off' AS some_wait
 """
-_GLANCE_OF_ACCOUNT = _GLANCE.replace("position = $1", "position = $1 AND account = $2")
+_GLANCE_AT_ALL = NamedStatement(_GLANCE.format(of_account=""))
+_GLANCE_OF_ACCOUNT = NamedStatement(_GLANCE.format(of_account=" AND account = :account"))
 # Where each field of a HistoryLine comes from: of a status change `s`, or of its contact `c`.
 _FROM_CONTACT = {"account", "channel", "address"}
 _FOLLOWING = {"old_forbids": "old_blocks", "new_forbids": "new_blocks"}  # from other fields
@@ -47,24 +49,25 @@ _LINE_COLUMNS = {
 }
 CHANGE_COLUMNS = ", ".join(["s.position", *_LINE_COLUMNS.values()])
 
-_AFTER = f"""
+_AFTER = NamedStatement(f"""
     SELECT {CHANGE_COLUMNS}
       FROM status_changes s JOIN contacts c ON c.id = s.contact_id
-     WHERE s.position > $1
+     WHERE s.position > :position
      ORDER BY s.position
-     LIMIT $2
-"""  # noqa: S608 - the column list is a constant
+     LIMIT :limit
+""")  # noqa: S608 - the column list is a constant
 
 
-# Compared and ordered so that only the index of accounts serves: with `s.account = $3` the planner may prefer to read
-# the positions of all accounts.
-_AFTER_OF_ACCOUNT = f"""
+# Compared and ordered so that only the index of accounts serves: with `s.account = :account` the planner may prefer to
+# read the positions of all accounts.
+_AFTER_OF_ACCOUNT = NamedStatement(f"""
     SELECT {CHANGE_COLUMNS}
       FROM status_changes s JOIN contacts c ON c.id = s.contact_id
-     WHERE s.position IS NOT NULL AND (s.account, s.position) > ($3::text, $1::bigint) AND s.account <= $3
+     WHERE s.position IS NOT NULL AND (s.account, s.position) > (:account::text, :position::bigint)
+       AND s.account <= :account
      ORDER BY s.account, s.position
-     LIMIT $2
-"""  # noqa: S608 - as above
+     LIMIT :limit
+""")  # noqa: S608 - as above
 
 _LATEST = f"""
     SELECT {CHANGE_COLUMNS} FROM (SELECT * FROM status_changes ORDER BY id DESC LIMIT $1) s
@@ -96,9 +99,9 @@ async def changes_after(
         if some_wait:
             await number_changes(executor)
         if account is None:
-            records = await executor.fetch(_AFTER, position, limit)
+            records = await executor.fetch(*_AFTER(position=position, limit=limit))
         else:
-            records = await executor.fetch(_AFTER_OF_ACCOUNT, position, limit, account)
+            records = await executor.fetch(*_AFTER_OF_ACCOUNT(position=position, limit=limit, account=account))
     return [status_changed(record) for record in records]
 
 
@@ -173,9 +176,9 @@ async def _place_of(executor: Executor, cursor: str, account: str | None) -> tup
     """The cursor's position, and whether changes wait for their positions."""
     position, check = parse_cursor(cursor)
     if account is None:
-        glance = await executor.fetchrow(_GLANCE, position)
+        glance = await executor.fetchrow(*_GLANCE_AT_ALL(position=position))
     else:
-        glance = await executor.fetchrow(_GLANCE_OF_ACCOUNT, position, account)
+        glance = await executor.fetchrow(*_GLANCE_OF_ACCOUNT(position=position, account=account))
     if glance is None:
         raise AssertionError("a SELECT without FROM gives one record")
     message_id: UUID | None = glance["message_id"]

@@ -12,28 +12,39 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Executor, store_errors
+from worker.store.row import Row
 
 MOST_EVENT_NAMES = 2_000  # of one provider
 LONGEST_WORD = 120  # characters
 # How many words without an id this process remembers, so that it does not look them up for each batch.
 _MOST_WITHOUT_ID = 20_000
 
+
+class _NewWord(Row, frozen=True):
+    word: str
+    brought_by: str  # the provider whose event it names, or NOBODYS
+
+
+class _StoredWord(_NewWord, frozen=True):
+    id: int
+
+
 # Existing words are left out first: ON CONFLICT alone would use up ids.
-_INSERT = """
+_INSERT = NamedStatement("""
     INSERT INTO words (word, brought_by)
-    SELECT word, $2 FROM unnest($1::text[]) AS w (word)
-     WHERE NOT EXISTS (SELECT FROM words k WHERE k.word = w.word AND k.brought_by = $2)
+    SELECT word, :brought_by FROM unnest(:new::text[]) AS w (word)
+     WHERE NOT EXISTS (SELECT FROM words k WHERE k.word = w.word AND k.brought_by = :brought_by)
      ORDER BY word
-     LIMIT $3
+     LIMIT :most
     ON CONFLICT (word, brought_by) DO NOTHING
-"""
-_IDS = """
-    SELECT w.word, w.brought_by, k.id
-      FROM unnest($1::text[], $2::text[]) AS w (word, brought_by)
+""")
+_IDS = f"""
+    SELECT {_StoredWord.select_list("k")} FROM {_NewWord.unnest("w")}
       JOIN words k ON k.word = w.word AND k.brought_by = w.brought_by
-"""
-_NAMES = "SELECT word, brought_by, id FROM words WHERE brought_by = ''"
+"""  # noqa: S608 - the column list is made of the names above
+_NAMES = f"SELECT {_StoredWord.select_list()} FROM words WHERE brought_by = ''"  # noqa: S608 - as above
 _BROUGHT = "SELECT count(*) FROM words WHERE brought_by = $1"
 NOBODYS = ""  # the `brought_by` of causes, providers and sources
 
@@ -83,7 +94,7 @@ class Words:
                 if brought_by != NOBODYS:
                     room = MOST_EVENT_NAMES - int(await executor.fetchval(_BROUGHT, brought_by) or 0)
                 if room > 0:
-                    await executor.execute(_INSERT, sorted(new), brought_by, room)
+                    await executor.execute(*_INSERT(new=sorted(new), brought_by=brought_by, most=room))
             await self._look_up(executor, words)
         if len(self._without_id) > _MOST_WITHOUT_ID:
             self._without_id.clear()
@@ -118,12 +129,16 @@ class Words:
     async def _look_up(self, executor: Executor, words: Collection[_Word]) -> None:
         if not self._ids:
             self._take(await executor.fetch(_NAMES))
-        missing = [word for word in words if word not in self._ids and len(word[0]) <= LONGEST_WORD]
+        missing = [
+            _NewWord(word=word, brought_by=brought_by)
+            for word, brought_by in words
+            if (word, brought_by) not in self._ids and len(word) <= LONGEST_WORD
+        ]
         if missing:
-            self._take(await executor.fetch(_IDS, *map(list, zip(*missing, strict=True))))
+            self._take(await executor.fetch(_IDS, *_NewWord.arrays(missing)))
 
     def _take(self, records: Iterable[asyncpg.Record]) -> None:
-        self._ids.update(((word, brought_by), number) for word, brought_by, number in records)
+        self._ids.update(((row.word, row.brought_by), row.id) for row in _StoredWord.rows(records))
 
     def _named_by(self, names: _Names) -> NamedBy:
         provider, source, vendor_event = names

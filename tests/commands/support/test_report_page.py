@@ -42,7 +42,7 @@ def reports(draw: st.DrawFn) -> PeriodReport:
     until = since + draw(st.timedeltas(timedelta(microseconds=1), timedelta(days=9_000)))
     unit = unit_of(until - since)
     columns = columns_of(since, until, unit)
-    causes = st.builds(CauseCount, st.sampled_from(columns), NAMES, COUNTS)
+    causes = st.builds(CauseCount, begins_at=st.sampled_from(columns), cause=NAMES, bounces=COUNTS)
     row = st.lists(st.integers(0, 10**9), min_size=len(columns), max_size=len(columns))
     return PeriodReport(
         account=draw(st.none() | NAMES),
@@ -115,7 +115,7 @@ def test_a_change_is_told_in_words(count: int, before: int, words: str) -> None:
 
 
 def test_what_is_common_is_shown_and_the_rest_together() -> None:
-    counts = [CauseCount(NOW, f"cause{number}", number) for number in range(1, 10)]
+    counts = [CauseCount(begins_at=NOW, cause=f"cause{number}", bounces=number) for number in range(1, 10)]
     series = series_of_causes(counts, [NOW])
     assert [(one.name, *one.counts) for one in series] == [
         *((f"cause{number}", number) for number in range(9, 3, -1)),
