@@ -1,7 +1,7 @@
-"""What each status code says by itself: the enhanced codes, then the bare SMTP reply codes.
+"""What each status code means by itself: the enhanced codes, then the SMTP reply codes.
 
-Enhanced codes: the IANA registry "SMTP Enhanced Status Codes" (RFC 3463, 4954, 5248, 6531, 6710, 7293, 7372,
-7505, 8689 …) and, after it, codes that Google and Microsoft use without having registered them.
+The enhanced codes are those of the IANA registry "SMTP Enhanced Status Codes" (RFC 3463, 4954, 5248, 6531, 6710, 7293,
+7372, 7505, 8689 …), followed by codes that Google and Microsoft use but have not registered.
 https://www.iana.org/assignments/smtp-enhanced-status-codes/smtp-enhanced-status-codes.xhtml
 """
 
@@ -13,15 +13,15 @@ from schemas.vocabulary import Cause
 
 
 class Trust(Enum):
-    """How far a code is believed when the server's words say something else."""
+    """Whether a code is believed if the server's words say something else."""
 
-    SURE = "sure"  # the words are not read
-    GUARDED = "guarded"  # only words that plainly contradict are believed over it
-    VAGUE = "vague"  # the words are read first, the code is what remains
+    SURE = "sure"  # the code is believed, and the words are not read
+    GUARDED = "guarded"  # the code is believed unless the words plainly contradict it
+    VAGUE = "vague"  # the words are believed, and the code only if they say nothing
 
 
 class CodeMeaning(Struct, frozen=True, gc=False):
-    """The cause that a code stands for after a temporary and after a permanent refusal."""
+    """The causes that a code stands for if the refusal was temporary and if it was permanent."""
 
     temporary: Cause
     permanent: Cause
@@ -40,7 +40,7 @@ def _sure(temporary: Cause, permanent: Cause | None = None) -> CodeMeaning:
     return CodeMeaning(temporary, permanent or temporary, Trust.SURE)
 
 
-# By subject.detail, without the class digit.
+# By subject and detail, without the first digit.
 ENHANCED_CODES: dict[str, CodeMeaning] = {
     "0.0": _vague(Cause.UNDETERMINED),
     # addresses
@@ -49,11 +49,11 @@ ENHANCED_CODES: dict[str, CodeMeaning] = {
     "1.2": _guarded(Cause.DNS_FAILURE, Cause.DOMAIN_DOES_NOT_EXIST),
     "1.3": _guarded(Cause.SERVER_UNAVAILABLE, Cause.INVALID_ADDRESS),
     "1.4": _vague(Cause.SERVER_UNAVAILABLE, Cause.RECIPIENT_RESTRICTED),
-    "1.5": _vague(Cause.UNDETERMINED),  # "address valid": no failure by the book
+    "1.5": _vague(Cause.UNDETERMINED),  # "address valid": officially not a failure
     "1.6": _guarded(Cause.SERVER_UNAVAILABLE, Cause.MAILBOX_DOES_NOT_EXIST),
     "1.7": _sure(Cause.SENDER_CONFIGURATION),
     "1.8": _sure(Cause.SENDER_CONFIGURATION),  # our domain does not resolve, or our account is blocked
-    "1.9": _vague(Cause.UNDETERMINED),  # "relayed": no failure by the book
+    "1.9": _vague(Cause.UNDETERMINED),  # "relayed": officially not a failure
     "1.10": _guarded(Cause.DNS_FAILURE, Cause.DOMAIN_ACCEPTS_NO_MAIL),
     # mailboxes
     "2.0": _vague(Cause.UNDETERMINED),
@@ -76,7 +76,7 @@ ENHANCED_CODES: dict[str, CodeMeaning] = {
     "4.4": _vague(Cause.CONNECTION_FAILED),  # Postfix: also "host or domain name not found"
     "4.5": _vague(Cause.SERVER_UNAVAILABLE),
     "4.6": _guarded(Cause.SERVER_UNAVAILABLE),
-    "4.7": _vague(Cause.EXPIRED),  # the last real diagnostic, when quoted, says more
+    "4.7": _vague(Cause.EXPIRED),  # the server's last reply says more if it is quoted
     "4.8": _sure(Cause.SENDER_CONFIGURATION),
     # protocol
     "5.0": _vague(Cause.SERVER_UNAVAILABLE, Cause.SENDER_CONFIGURATION),
@@ -92,14 +92,14 @@ ENHANCED_CODES: dict[str, CodeMeaning] = {
     **dict.fromkeys(("6.7", "6.8", "6.9", "6.10"), _sure(Cause.SENDER_CONFIGURATION)),
     # security and policy
     "7.0": _vague(Cause.POLICY),
-    "7.1": _vague(Cause.POLICY),  # the most overloaded code of all
+    "7.1": _vague(Cause.POLICY),  # servers use it for nearly everything
     "7.2": _guarded(Cause.RECIPIENT_RESTRICTED),
     **dict.fromkeys(("7.3", "7.4", "7.5", "7.6", "7.7", "7.8"), _sure(Cause.SENDER_CONFIGURATION)),
     "7.9": _sure(Cause.SENDER_AUTHENTICATION),  # Yahoo: mail without authentication
     "7.10": _sure(Cause.SENDER_AUTHENTICATION),
     "7.11": _sure(Cause.SENDER_CONFIGURATION),
     "7.12": _vague(Cause.SENDER_CONFIGURATION),  # Microsoft: only for senders inside the organisation
-    "7.13": _guarded(Cause.SENDER_CONFIGURATION),  # by the book it is OUR account that is disabled
+    "7.13": _guarded(Cause.SENDER_CONFIGURATION),  # officially it is OUR account that is disabled
     "7.14": _sure(Cause.SENDER_CONFIGURATION),
     "7.15": _sure(Cause.SERVER_UNAVAILABLE, Cause.SENDER_CONFIGURATION),
     "7.16": _sure(Cause.MESSAGE_TOO_LARGE),
@@ -116,7 +116,7 @@ ENHANCED_CODES: dict[str, CodeMeaning] = {
     "7.40": _sure(Cause.SENDER_AUTHENTICATION),
     # Microsoft, not registered:
     # https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online
-    "0.350": _vague(Cause.UNDETERMINED),  # a wrapper around the remote server's words
+    "0.350": _vague(Cause.UNDETERMINED),  # it only introduces the remote server's words
     "1.90": _sure(Cause.RATE_LIMITED),
     "2.121": _sure(Cause.RATE_LIMITED),
     "2.122": _sure(Cause.RATE_LIMITED),
@@ -131,7 +131,7 @@ ENHANCED_CODES: dict[str, CodeMeaning] = {
     "7.515": _sure(Cause.SENDER_AUTHENTICATION),
 }
 
-# Microsoft's three-digit details that have no line above: subject, first, last, meaning.
+# Microsoft's details of three digits that are not in the table above: subject, first, last, meaning.
 ENHANCED_RANGES: tuple[tuple[str, int, int, CodeMeaning], ...] = (
     ("4.", 300, 399, _vague(Cause.CONNECTION_FAILED)),
     ("7.", 500, 599, _sure(Cause.RATE_LIMITED, Cause.SENDER_REPUTATION)),
@@ -140,13 +140,13 @@ ENHANCED_RANGES: tuple[tuple[str, int, int, CodeMeaning], ...] = (
     ("7.", 900, 999, _sure(Cause.RECIPIENT_RESTRICTED)),  # the recipient's own transport rules
 )
 
-# RFC 5321, 4954, 7504 and what servers use beyond them. The words are read first for all but SURE ones.
+# RFC 5321, 4954 and 7504, and other codes that servers use.
 REPLY_CODES: dict[int, CodeMeaning] = {
     **dict.fromkeys((421, 430, 450, 451, 452), _vague(Cause.SERVER_UNAVAILABLE)),
     422: _vague(Cause.MAILBOX_FULL),
     **dict.fromkeys((453, 454, 455, 456, 458, 459), _vague(Cause.SERVER_UNAVAILABLE)),
     **dict.fromkeys((500, 501, 502, 503, 504, 555), _vague(Cause.SENDER_CONFIGURATION)),
-    521: _vague(Cause.DOMAIN_ACCEPTS_NO_MAIL),  # RFC 7504; some say it to hosts that they block
+    521: _vague(Cause.DOMAIN_ACCEPTS_NO_MAIL),  # RFC 7504; some servers answer it to hosts that they block
     556: _vague(Cause.DOMAIN_ACCEPTS_NO_MAIL),
     **dict.fromkeys((523, 524, 525, 530, 533, 534, 535, 538), _vague(Cause.SENDER_CONFIGURATION)),
     550: _vague(Cause.UNDETERMINED),
@@ -159,7 +159,7 @@ REPLY_CODES: dict[int, CodeMeaning] = {
 
 
 def enhanced_meaning(enhanced_status: str) -> CodeMeaning | None:
-    """What the enhanced code says, None if nobody has documented it."""
+    """What the enhanced code means; None if nobody has documented it."""
     subject_detail = enhanced_status[2:]
     meaning = ENHANCED_CODES.get(subject_detail)
     if meaning is not None:
@@ -168,5 +168,5 @@ def enhanced_meaning(enhanced_status: str) -> CodeMeaning | None:
     for range_subject, first, last, range_meaning in ENHANCED_RANGES:
         if range_subject == f"{subject}." and first <= int(detail) <= last:
             return range_meaning
-    # An unregistered detail still has a subject: x.1.99 is about an address, as vaguely as x.1.0 is.
+    # The subject of an unknown detail is known: x.1.99 is about an address, like x.1.0, and as vague.
     return ENHANCED_CODES.get(f"{subject}.0")

@@ -1,6 +1,6 @@
-"""What stands around a server's reply: the sending server's caption, and what it tells of the stage.
+"""Separates a server's reply from its caption: what the sending server writes around it, often with the stage.
 
-Forms: Postfix smtp(8), error(8) and bounce(8); Exim's "SMTP error from remote mail server after"; Sendmail's
+Known captions: Postfix smtp(8), error(8) and bounce(8); Exim's "SMTP error from remote mail server after"; Sendmail's
 transcript (>>> and <<<); qmail-remote(8); Cisco's "Unknown address error 550-'…'"; Exchange's "Remote Server
 returned" and LED=; Gmail's "The response was".
 """
@@ -11,28 +11,28 @@ from msgspec import Struct
 
 from worker.providers.classification.reply import Speaker, Stage
 
-# A blank for each byte that is no letter; what is not ASCII has bytes above them, and stays.
+# Replaces each ASCII character that is not a letter by a blank. Other characters consist of higher bytes, and stay.
 _BLANKS = bytes(number if number > 127 or chr(number).isalpha() else 32 for number in range(256))  # noqa: PLR2004
 
 
 def tokens_of(text: str) -> frozenset[str]:
-    """Everything in a text that may be a word."""
+    """Every piece of the text that may be a word."""
     return frozenset(text.encode("utf-8", "surrogatepass").translate(_BLANKS).decode("utf-8", "surrogatepass").split())
 
 
-class Captioned(Struct, frozen=True, kw_only=True, gc=False):
-    """The innermost speaker's words, without what stands around them."""
+class QuotedReply(Struct, frozen=True, kw_only=True, gc=False):
+    """The innermost reply, without what stands around it."""
 
     text: str
     speaker: Speaker
     stage: Stage
-    smtp_code: int | None = None  # where the caption holds the code, and the quotes only the words
+    smtp_code: int | None = None  # if the code is in the caption, and the quotes hold only the words
     caption: str = ""
 
 
 # -- Whether there is a caption at all ------------------------------------------------------------------------
 
-# Where none of these words, no arrow and no quoted reply occurs, there is none, and nothing tells the stage.
+# A text without any of these words, an arrow or a quoted reply has no caption, and does not tell the stage.
 _CUES = frozenset(
     {
         *("said", "says", "response", "responded", "answered", "returned", "replied", "reply", "after", "suspended"),
@@ -44,7 +44,7 @@ _TYPE = re.compile(r"\s*(?:smtp|lmtp|dns|x-[a-z0-9-]{1,20})\s*;\s*")
 
 # -- Where the quoted reply begins ----------------------------------------------------------------------------
 
-# A code behind one of these signs is quoted, where a verb of speaking stands before it.
+# A code after one of these signs is quoted if a verb of speaking stands before it.
 _QUOTED_CODE = re.compile(r"(?:[:=>'\"(\[<]|\bwith) ?['\"<(\[#]?(?=[245]\d\d(?:[ \-:;,#]|$)|[245]\.\d{1,3}\.\d{1,3}\b)")
 _VERBS = re.compile(
     r"\b(?:said|says|responded|replied|answered|returned|response|respond|reply|error|reason|was|led|is|status|code"
@@ -56,19 +56,19 @@ _VERB_WORDS = frozenset(
         *("was", "led", "status", "code", "diagnostic", "greeting", "last"),
     }
 )
-_REACH = 60  # characters before the code in which the verb stands
+_REACH = 60  # the verb is among so many characters before the code
 _REFUSED_TO_TALK = "refused to talk to me: "
-_SAYING = ("said: ", _REFUSED_TO_TALK, "-> ")  # these even where no code follows
+_SAYING = ("said: ", _REFUSED_TO_TALK, "-> ")  # quoted even if no code follows
 _EXIM = "smtp error from remote mail"
 _AFTER_EXIMS_CAPTION = re.compile(
     r"\bsmtp error from remote mail(?:er| server)? after [^:]{1,40}:(?:<[^>]{0,320}>)?(?:\s*size=\d+)?:?\s*"
     r"(?:host \S{1,255} \[[^\]]{1,64}\]:\s*)?"
 )
 _IN_QUOTES = re.compile(r"\b([45]\d\d)-?\s?'([^']{3,1500})'")
-# The first refusal in Sendmail's transcript; the commands that were sent behind it are refused for its sake.
+# The first refusal in Sendmail's transcript: the later commands are refused because of it.
 _TRANSCRIPT = re.compile(r"<<<\s*([45]\d\d[^<>]{1,1500}(?:<(?!<<)[^<>]{0,320}>[^<>]{0,1500})*)")
 _SUSPENDED = "delivery temporarily suspended: "
-_EXIM_TAIL = ": retry timeout exceeded"  # what Exim appends to the last reason that it had (retry(5))
+_EXIM_TAIL = ": retry timeout exceeded"  # Exim appends it to the last reason (retry(5))
 _TAIL = re.compile(r"\s*\((?:in reply to [a-z ]{2,40}|delivery attempts: \d+)\)\s*$")
 _LONGEST_USUAL = 340  # a host's name and its address
 _SHORTEST_CAPTION = 12
@@ -100,7 +100,7 @@ _STAGES = {
     "message body": Stage.DATA,
     "dot": Stage.DATA,
 }
-# qmail-remote tells the stage in its own words.
+# qmail-remote has its own words for the stages.
 _QMAIL_STAGES = (
     ("does not like recipient", Stage.RCPT_TO),
     ("sender was rejected", Stage.MAIL_FROM),
@@ -112,12 +112,11 @@ _QMAIL_STAGES = (
 )
 
 
-def usual_caption(text: str) -> tuple[Captioned, frozenset[str]] | None:
-    """The innermost speaker's words and their tokens, in one of the two usual captions; None for other texts.
+def usual_caption(text: str) -> tuple[QuotedReply, frozenset[str]] | None:
+    """The reply in one of the two most common captions, and the reply's tokens; None for other texts.
 
     Postfix's: "host mx.example.org[192.0.2.1] said: 550 … (in reply to RCPT TO command)"; Exim's: "SMTP error from
-    remote mail server after RCPT TO:<jane@example.org>: host mx.example.org [192.0.2.1]: 550 …". `text` is without
-    its type.
+    remote mail server after RCPT TO:<jane@example.org>: host mx.example.org [192.0.2.1]: 550 …". `text` has no type.
     """
     end = len(text)
     if text.startswith("host "):
@@ -141,12 +140,12 @@ def usual_caption(text: str) -> tuple[Captioned, frozenset[str]] | None:
     if _quotes(inner, tokens):
         return None
     stage = _STAGES[command.group(1)]
-    quoted = Captioned(text=inner.rstrip(" '\">])"), speaker=Speaker.REMOTE, stage=stage, caption=text[:start])
+    quoted = QuotedReply(text=inner.rstrip(" '\">])"), speaker=Speaker.REMOTE, stage=stage, caption=text[:start])
     return quoted, tokens
 
 
 def _quotes(words: str, tokens: frozenset[str]) -> bool:
-    """True if a reply may itself quote another, and so needs the long way."""
+    """True if the reply may quote another one, which only the full search finds."""
     return (
         "said: " in words
         or "-> " in words
@@ -159,28 +158,25 @@ def _quotes(words: str, tokens: frozenset[str]) -> bool:
 
 
 def without_type(text: str) -> str:
-    """A diagnostic without the type that reports put before it: "smtp; 550 …"."""
+    """The diagnostic without the type that reports write before it, as in "smtp; 550 …"."""
     typed = _TYPE.match(text)
     return text[typed.end() :] if typed is not None else text
 
 
-def take_off_caption(text: str, tokens: frozenset[str]) -> Captioned:
-    """The innermost speaker's words. `text` is in lower case, one line, and without its type.
-
-    `tokens` is all that may be a word in it.
-    """
+def take_off_caption(text: str, tokens: frozenset[str]) -> QuotedReply:
+    """The innermost reply in the text. `text` is one line in lower case, without a type; `tokens` are its tokens."""
     if _CUES.isdisjoint(tokens) and "->" not in text and "-'" not in text and "<<<" not in text:
-        return Captioned(text=text, speaker=_speaker(text), stage=Stage.UNKNOWN)
+        return QuotedReply(text=text, speaker=_speaker(text), stage=Stage.UNKNOWN)
     return _innermost(text, tokens)
 
 
-def _innermost(text: str, tokens: frozenset[str]) -> Captioned:
+def _innermost(text: str, tokens: frozenset[str]) -> QuotedReply:
     stage = _stage(text)
     text = text.removeprefix(_SUSPENDED)
     if len(text) > len(_EXIM_TAIL):
         text = text.removesuffix(_EXIM_TAIL)
     if "'" in text and (quoted := _IN_QUOTES.search(text)):
-        return Captioned(
+        return QuotedReply(
             text=quoted.group(2),
             speaker=Speaker.REMOTE,
             stage=stage,
@@ -188,7 +184,7 @@ def _innermost(text: str, tokens: frozenset[str]) -> Captioned:
             caption=text[: quoted.start()],
         )
     if "<<<" in text and (transcript := _TRANSCRIPT.search(text)):
-        return Captioned(
+        return QuotedReply(
             text=transcript.group(1), speaker=Speaker.REMOTE, stage=stage, caption=text[: transcript.start()]
         )
     start = _start_of_quote(text, tokens)
@@ -198,12 +194,12 @@ def _innermost(text: str, tokens: frozenset[str]) -> Captioned:
     while inner.endswith(")") and (tail := _TAIL.search(inner)) is not None:
         inner = inner[: tail.start()]
     if start:
-        return Captioned(text=inner.rstrip(" '\">])"), speaker=Speaker.REMOTE, stage=stage, caption=text[:start])
-    return Captioned(text=inner, speaker=_speaker(inner), stage=stage)
+        return QuotedReply(text=inner.rstrip(" '\">])"), speaker=Speaker.REMOTE, stage=stage, caption=text[:start])
+    return QuotedReply(text=inner, speaker=_speaker(inner), stage=stage)
 
 
 def _start_of_quote(text: str, tokens: frozenset[str]) -> int:
-    """Where the innermost quoted reply begins; 0 where nothing is quoted."""
+    """Where the innermost quoted reply begins; 0 if nothing is quoted."""
     start = 0
     for saying in _SAYING:
         place = text.rfind(saying)
@@ -224,7 +220,7 @@ def _speaker(text: str) -> Speaker:
 
 
 def _stage(text: str) -> Stage:
-    """What the caption says of the command that was refused; the last one counts, for it is the innermost."""
+    """The stage of the command that was refused. If the caption names several, the last one is the innermost."""
     found, stage = -1, Stage.UNKNOWN
     for before in _BEFORE_COMMAND:
         place = text.rfind(before)

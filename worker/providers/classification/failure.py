@@ -1,8 +1,7 @@
-"""One failed delivery in, its kind and cause out: what the codes and the server's own words mean together.
+"""Tells the kind and the cause of a failed delivery by the server's codes and words.
 
-The order of belief: a mailbox provider's own tokens; the words, where the code is vague or the words plainly
-contradict it; the enhanced code; the SMTP reply code; nothing. The reply's first digit says whether the
-refusal was temporary ("421 5.7.32" is), but it never makes a bounce hard: only the cause does.
+worker.providers.classification.judgement says which of them is believed. The first digit of the reply code tells
+whether the refusal was temporary, as "421 5.7.32" was. Whether a bounce is hard depends on the cause alone.
 """
 
 import msgspec
@@ -15,7 +14,7 @@ from worker.providers.classification.reply_reader import read_reply
 
 
 class Classification(Struct, frozen=True, kw_only=True, gc=False):
-    """What a failure was. The codes are those given, or else those found in the diagnostic."""
+    """The kind and the cause of a failure, with its codes: those of the report, or those in the diagnostic."""
 
     kind: Kind  # HARD_BOUNCE, SOFT_BOUNCE or BLOCKED
     cause: Cause
@@ -24,7 +23,7 @@ class Classification(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def vague(self) -> bool:
-        """True if codes and words leave the cause open, so that a label which the sending server gave says more."""
+        """True if codes and words leave the cause open: then a label of the sending server says more."""
         return self.cause is Cause.UNDETERMINED or (self.cause is Cause.POLICY and self.enhanced_status is None)
 
 
@@ -39,7 +38,7 @@ HARD_CAUSES = frozenset(
     }
 )
 
-# What a temporary refusal means when its words name a lasting cause: the server could not say for now.
+# What a temporary refusal means if its words name a lasting cause: the server does not know yet.
 _SOFTENED: dict[Cause, Cause] = {
     Cause.MAILBOX_DOES_NOT_EXIST: Cause.SERVER_UNAVAILABLE,
     Cause.INVALID_ADDRESS: Cause.SERVER_UNAVAILABLE,
@@ -57,7 +56,7 @@ _KINDS: dict[Cause, Kind] = {
 
 
 def bounce_kind(cause: Cause) -> Kind:
-    """The kind of bounce that a cause makes: its blame decides, never a code's first digit."""
+    """The kind of a bounce with this cause. It depends on the blame, never on the first digit of a code."""
     return _KINDS[cause]
 
 
@@ -72,12 +71,11 @@ def classify(
     sender: str | None = None,
     remote_host: str | None = None,
 ) -> Classification:
-    """The kind and cause of a failure.
+    """The kind and the cause of a failure.
 
-    `enhanced_status` may carry a comment or be a bare reply code, as some reports have it. `permanent` is
-    the vendor's own verdict and counts only where neither code says whether the refusal was temporary. `stage`,
-    `recipient`, `sender` and `remote_host` (the host that refused, in whatever form) are what the vendor tells beside
-    the reply.
+    `enhanced_status` may have a comment, or be a reply code, as in some reports. `permanent` is the vendor's verdict,
+    which counts only if neither code says whether the refusal was temporary. The vendor tells `stage`, `recipient`,
+    `sender` and `remote_host` (the host that refused, in any form) besides the reply.
     """
     reply = read_reply(
         diagnostic or "",
@@ -98,7 +96,7 @@ def classify(
 
 
 def judge_reply(reply: Reply, *, permanent: bool | None) -> Judgement:
-    """What a reply that was read means; a lasting cause in a temporary refusal is one that is unknown for now."""
+    """What a reply means. In a temporary refusal, a lasting cause becomes one that may pass."""
     if reply.smtp_code is not None:
         temporary = reply.smtp_code < 500  # noqa: PLR2004 - RFC 5321: 4yz is temporary, 5yz permanent
     elif reply.enhanced_status is not None:

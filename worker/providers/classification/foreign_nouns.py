@@ -1,4 +1,4 @@
-"""Nouns of other languages than English, and of what they speak: German, French, Spanish and so on, in every case."""
+"""Nouns of other languages than English, and what they name: German, French, Spanish and so on, in every case."""
 
 from worker.providers.classification.subject import Subject
 

@@ -1,7 +1,8 @@
-"""Judges a reply that was read: of what it says what, and which cause that is.
+"""Judges a reply: what it is about, what it says about it, and which cause that is.
 
-The order of belief: a mailbox provider's own token; the words, where the code is vague or the words plainly contradict
-it; the enhanced code; the reply code; the stage. A refusal before RCPT TO never blames the recipient.
+The first of these that says something is believed: the operator's rules; a mailbox provider's own token; the words, if
+the code is vague or they plainly contradict it; the enhanced code; the reply code; the stage. A refusal before RCPT TO
+never blames the recipient.
 """
 
 import re
@@ -12,9 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause
-from worker.providers.classification.binding import nearest_subject, owner_before
 from worker.providers.classification.bounce_codes import REPLY_CODES, CodeMeaning, Trust, enhanced_meaning
 from worker.providers.classification.mailbox_providers import token_in
+from worker.providers.classification.nearest_noun import nearest_subject, owner_before
 from worker.providers.classification.operator_rules import operator_rules
 from worker.providers.classification.reply import Reply, Speaker, Stage
 from worker.providers.classification.reply_words import ADDRESS, HOST, IP, RECIPIENT, SENDER, THINGS, read_words
@@ -29,10 +30,10 @@ class Judgement(Struct, frozen=True, kw_only=True, gc=False):
     """The cause, and what decided it."""
 
     cause: Cause
-    rule: str  # the wording, the token or the code: "user unknown", "enhanced code 5.1.1"; "" where there was none
+    rule: str  # the wording, the token or the code: "user unknown", "enhanced code 5.1.1"; "" if there was none
     subject: Subject | None = None
     predicate: Predicate | None = None
-    is_final: bool = False  # an operator's word: no stage and no reply code changes it
+    is_final: bool = False  # an operator's rule: neither stage nor reply code changes it
 
 
 UNDETERMINED = Judgement(cause=Cause.UNDETERMINED, rule="")
@@ -42,18 +43,19 @@ _HEDGES = frozenset(
 )
 _NEGATIONS = frozenset({"not", "no", "never", "isn't", "aren't", "wasn't"})
 _DENIABLE = frozenset({Predicate.LISTED, Predicate.DISABLED, Predicate.FULL})
-# A reply whose last line says no more than this is judged as a whole.
+# If the last line of a reply says no more than this, the whole reply is judged.
 _SAYS_LITTLE = frozenset({Predicate.REFUSED, Predicate.UNAVAILABLE})
 _OF_THE_MESSAGE = frozenset({Cause.CONTENT, Cause.VIRUS})
 _BEFORE_MESSAGE = frozenset({Stage.CONNECT, Stage.HELO, Stage.MAIL_FROM, Stage.RCPT_TO})
-# At these a bare "denied" is about what we said of ourselves.
+# At these stages a mere "denied" is about us.
 _OUR_STAGES = frozenset({Stage.HELO, Stage.AUTH, Stage.MAIL_FROM})
-# RFC 7504: the host takes no mail at all; it says so in its greeting, to everybody.
+# RFC 7504: the host accepts no mail at all, and tells everybody so in its greeting.
 _NO_MAIL_CODES = frozenset({521, 556})
 _NO_MAIL_GREETING = 521
 _GREETING_STAGES = frozenset({Stage.CONNECT, Stage.HELO})
 _OWNED = frozenset({Subject.MAILBOX, Subject.DOMAIN})
-# A bare "550 rejected" in reply to RCPT TO is about the mailbox. What says more, in words that nobody reads, is not.
+# A reply to RCPT TO that consists of these words alone, such as "550 rejected", is about the mailbox. With other words,
+# which we do not know, it may be about anything.
 _SAY_NOTHING = THINGS | {
     *(
         "rejected",
@@ -76,12 +78,12 @@ _ADDRESSES = frozenset({RECIPIENT, ADDRESS, HOST})
 _ADDRESSES_AND_IPS = _ADDRESSES | {IP}
 _IPV4 = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d")
 _DOTS_OF_IPV4, _COLONS_OF_IPV6 = 3, 3  # at least
-# Codes that speak of the way to the recipient, and not of our own domain.
+# Codes about the way to the recipient, not about our own domain.
 _ROUTING_CODES = frozenset({"1.2", "1.10", "4.0", "4.3", "4.4", "4.310", "4.312"})
 
 
 def judge(reply: Reply, *, temporary: bool) -> Judgement:
-    """What a reply means. `temporary`: the refusal was for now."""
+    """What a reply means. `temporary` tells that the server may accept the message later."""
     judgement = _judge(reply, temporary=temporary)
     if not judgement.is_final and reply.stage.before_recipient and CAUSE_BLAME[judgement.cause] is Blame.RECIPIENT:
         if reply.smtp_code == _NO_MAIL_GREETING and reply.stage in _GREETING_STAGES:
@@ -155,7 +157,7 @@ def _has_no_plain_word(reply: Reply) -> bool:
 
 
 def things_in(reply: Reply) -> frozenset[str]:
-    """What may be named in a reply, by its marks."""
+    """The sorts of names that may be in a reply, by the characters in it."""
     text = reply.text
     if reply.sender and reply.sender in text:
         return _ADDRESSES_AND_IPS | {SENDER}
@@ -174,7 +176,7 @@ def _by_words(reply: Reply, *, only_plain: bool) -> Judgement | None:
 
 
 class _Context(NamedTuple):
-    """What decides beside the words."""
+    """What decides besides the words."""
 
     speaker: Speaker
     stage: Stage
@@ -182,7 +184,8 @@ class _Context(NamedTuple):
     enhanced_status: str | None
 
 
-# Names of hosts and mailboxes are taken out of the words, so a server's refusals of a thousand people are one entry.
+# The words do not have the names of hosts and mailboxes any more: a server's refusals of a thousand people are one
+# entry.
 @lru_cache(maxsize=8_192)
 def _of_words(
     statement: str,
@@ -216,11 +219,11 @@ def _first_that_fits(words: str, table: WordingTable, context: _Context, *, only
         subject = _subject(words, start, end, wording, context)
         cause = CAUSES.get((subject, wording.predicate))
         if wording.subject is Subject.UNNAMED and wording.predicate is Predicate.REFUSED:
-            cause = Cause.POLICY  # "denied" beside a sender's address does not say that the address is why
+            cause = Cause.POLICY  # "denied" beside a sender's address does not say that the address is the reason
         if subject is Subject.CONNECTION and wording.predicate is Predicate.REFUSED and _answers(context):
-            cause = Cause.POLICY  # a server that says "connection refused" has taken the connection, and refuses us
+            cause = Cause.POLICY  # a server that says "connection refused" has accepted the connection: it refuses us
         if cause in _OF_THE_MESSAGE and context.stage in _BEFORE_MESSAGE:
-            cause = Cause.SENDER_REPUTATION  # "spam" is said of us: no message was there to be judged
+            cause = Cause.SENDER_REPUTATION  # "spam" means us: the server has not seen a message yet
         if cause is not None:
             if cause is Cause.SERVER_UNAVAILABLE and context.smtp_code in _NO_MAIL_CODES:
                 cause = Cause.DOMAIN_ACCEPTS_NO_MAIL
@@ -233,7 +236,7 @@ def _answers(context: _Context) -> bool:
 
 
 def _is_doubted(words: str, start: int, wording: Wording) -> bool:
-    """True for what is only guessed ("they may be blacklisted") or denied ("not listed at")."""
+    """True if the reply only guesses it ("they may be blacklisted"), or denies it ("not listed at")."""
     before = words[:start].split()[-3:]
     if not before:
         return False
@@ -256,22 +259,22 @@ def _subject(words: str, start: int, end: int, wording: Wording, context: _Conte
         and context.speaker is Speaker.REMOTE
         and not (context.enhanced_status and context.enhanced_status[2:] in _ROUTING_CODES)
     ):
-        # A server that is reached by its domain's records does not miss them: it misses ours.
+        # We have reached the server by the records of its domain, so it is ours that it does not find.
         return Subject.SENDER
     return subject
 
 
 def _subject_of_stage(wording: Wording, context: _Context) -> Subject:
     if wording.predicate is Predicate.INVALID and context.stage is Stage.UNKNOWN:
-        return Subject.DIALOGUE  # "syntax error", of whatever command
+        return Subject.DIALOGUE  # "syntax error", in any command
     return SUBJECT_OF_STAGE[context.stage]
 
 
 def _by_stage(reply: Reply) -> Judgement | None:
-    """What the step that was refused gives away, where the words say nothing."""
+    """What the refused step means if the words say nothing."""
     if reply.stage is Stage.RCPT_TO:
         is_bare = _SAY_NOTHING.issuperset(read_words(reply.text).statement.split())
-        if reply.smtp_code == 550 and reply.enhanced_status is None and is_bare:  # noqa: PLR2004 - means all and nothing
+        if reply.smtp_code == 550 and reply.enhanced_status is None and is_bare:  # noqa: PLR2004 - it may mean anything
             return Judgement(
                 cause=Cause.MAILBOX_DOES_NOT_EXIST,
                 rule="550 in reply to RCPT TO",
@@ -279,7 +282,7 @@ def _by_stage(reply: Reply) -> Judgement | None:
                 predicate=Predicate.NOT_FOUND,
             )
         return None
-    if reply.smtp_code is None or reply.smtp_code < 500:  # noqa: PLR2004 - a temporary refusal says nothing by its stage
+    if reply.smtp_code is None or reply.smtp_code < 500:  # noqa: PLR2004 - the stage of a temporary refusal says nothing
         return None
     cause = CAUSE_OF_STAGE.get(reply.stage)
     if cause is None or (reply.stage is Stage.DATA and reply.enhanced_status is not None):

@@ -1,7 +1,7 @@
-"""Tokens of single mailbox providers that say what their codes do not, each an exact pattern.
+"""Tokens by which mailbox providers say what their codes do not say. Each is an exact pattern.
 
-A token that is short counts only from the provider's own hosts, where the report, the vendor or the caption tells
-which host spoke: `[BL21]` from anybody but Yahoo is a name of that server's.
+Another server may write a short token too: `[BL21]` says something only from Yahoo. So if the report, the vendor or the
+caption names the host, short tokens count only from hosts of their provider.
 """
 
 import re
@@ -14,7 +14,7 @@ from worker.providers.classification.remote_host import host_in_caption, is_unde
 
 
 class Token(Struct, frozen=True, kw_only=True, gc=False):
-    """A token that was found."""
+    """A token in a reply."""
 
     provider: str
     name: str
@@ -22,13 +22,13 @@ class Token(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TokenForm(Struct, frozen=True, kw_only=True, gc=False):
-    """How one provider writes its tokens. The pattern's group is the key to the cause; the text is in lower case."""
+    """How a provider writes its tokens, in lower case. The pattern's group is the key to the cause."""
 
     provider: str
-    cue: str  # must occur for the pattern to be tried
+    cue: str  # the pattern is tried only if the text contains it
     pattern: re.Pattern[str]
     causes: Mapping[str, Cause]
-    hosts: tuple[str, ...]  # domains of the hosts that say it; none where the wording names the provider itself
+    hosts: tuple[str, ...]  # domains of the provider's hosts; () if the token itself names the provider
 
 
 def _form(provider: str, cue: str, pattern: str, causes: Mapping[str, Cause], hosts: tuple[str, ...] = ()) -> TokenForm:
@@ -47,8 +47,8 @@ _TENCENT = ("qq.com", "foxmail.com", "tencent.com")
 
 
 TOKEN_FORMS: tuple[TokenForm, ...] = (
-    # Google, https://support.google.com/a/answer/3726730: 5.2.1 is an idle account or a rate, 5.2.2 a full
-    # mailbox or a full and forsaken one; gcdp is a rule that the recipient's own administrator wrote.
+    # Google, https://support.google.com/a/answer/3726730: 5.2.1 is an inactive account or a rate limit, 5.2.2 a full
+    # mailbox, perhaps an abandoned one; gcdp is a rule of the recipient's administrator.
     _form(
         "Google",
         "p=",
@@ -89,7 +89,7 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
     ),
     _form("Microsoft", "filter agent", r"\b(content filter agent)\b", {"content filter agent": Cause.CONTENT}),
     # Yahoo and AOL, https://senders.yahooinc.com/smtp-error-codes; Apple, https://support.apple.com/102322: a Hide My
-    # Email relay, a local policy. Two letters or three and two digits, closed by the bracket: a host's name is none.
+    # Email relay, a local policy. Two or three letters and two digits before the bracket: a host's name does not fit.
     _form(
         "Yahoo",
         "[",
@@ -109,7 +109,7 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
         {"hme": Cause.SENDER_AUTHENTICATION, "cs": Cause.SENDER_REPUTATION},
         _APPLE,
     ),
-    # Orange and La Poste: a full mailbox comes as "552 5.1.1", an archived one as anything; the number counts.
+    # Orange and La Poste: "552 5.1.1" is a full mailbox, and an archived one has any code. The number counts.
     *(
         _form(
             "Orange",
@@ -146,7 +146,7 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
     ),
     # Spectrum and Cox number their acceptable-use blocks.
     _form("Spectrum", "aup#", r"\b(aup)#", {"aup": Cause.SENDER_REPUTATION}, _SPECTRUM_AND_COX),
-    # Mimecast says this to senders it does not know well; Tencent says that to those who are too fast.
+    # Mimecast answers the first to senders that it does not know well, Tencent the second to those that are too fast.
     _form(
         "Mimecast",
         "internal resource",
@@ -161,7 +161,7 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
         {"mailbox unavailable or access denied": Cause.RATE_LIMITED},
         _TENCENT,
     ),
-    # Yandex, https://yandex.com/support/mail/bounces/yandex.html: a blocked mailbox; no address that exists.
+    # Yandex, https://yandex.com/support/mail/bounces/yandex.html: a blocked mailbox; an address that does not exist.
     _form(
         "Yandex",
         "target address",
@@ -176,7 +176,7 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
         {"no correct recipients": Cause.MAILBOX_DOES_NOT_EXIST},
         _YANDEX,
     ),
-    # NetEase (163, 126, yeah), http://mail.163.com/help/help_spam_16.htm: the step and what was wrong at it.
+    # NetEase (163, 126, yeah), http://mail.163.com/help/help_spam_16.htm: the step, and what was wrong with it.
     *(
         _form(
             "NetEase",
@@ -197,7 +197,7 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
         for name in ("163", "126", "yeah", "188", "netease")
     ),
 )
-# A text has a form's token only with one of these among its words: what is not a letter stands apart there.
+# By cue: a text contains the token only if one of these is among its words, which consist of letters alone.
 _WORDS: dict[str, tuple[str, ...]] = {
     "p=": ("p",),
     "(s3": ("s",),
@@ -212,7 +212,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     **{f" {name} ": ("hl", "mi", "rp", "dt", "wm") for name in ("163", "126", "yeah", "188", "netease")},
     **{cue: (cue,) for cue in ("gcdp", "autherror", "ib")},
 }
-# Beside what is not a word, or only the beginning of one.
+# The cues that are not words, or only the beginning of one.
 _MARKS = ("[", "(554.30)", "_")
 _BY_WORD: dict[str, tuple[TokenForm, ...]] = {
     word: tuple(form for form in TOKEN_FORMS if word in _WORDS.get(form.cue, ()))
@@ -224,10 +224,10 @@ _BY_MARK = tuple(form for form in TOKEN_FORMS if form.cue not in _WORDS)
 
 
 def token_in(text: str, words: frozenset[str], *, caption: str = "", remote_host: str = "") -> Token | None:
-    """The first token that occurs in a reply's own words, None where none does. `text` is in lower case.
+    """The first token in the reply's own words; None if there is none. `text` is in lower case.
 
-    `remote_host` is the host that the vendor or the report names; `caption`, which stands around the words, names one
-    that is nearer to them.
+    `remote_host` is the host that the vendor or the report names. If the caption around the words names a host, that
+    one counts.
     """
     for word in sorted(_ALL_WORDS & words):
         if (token := _find(_BY_WORD[word], text, caption, remote_host)) is not None:
@@ -248,7 +248,7 @@ def _find(forms: tuple[TokenForm, ...], text: str, caption: str, remote_host: st
 
 
 def _is_theirs(form: TokenForm, caption: str, remote_host: str) -> bool:
-    """False where another's host is known to have spoken."""
+    """False if the host is known, and is not the provider's."""
     if not form.hosts:
         return True
     host = host_in_caption(caption) or remote_host

@@ -1,10 +1,10 @@
-"""A noun beside a phrase, with nothing but what joins them between: "the user … is currently suspended"."""
+"""A noun beside a phrase, with only joining words between them: "the user … is currently suspended"."""
 
 from msgspec import Struct
 
-from worker.providers.classification.binding import NOUNS
+from worker.providers.classification.nearest_noun import NOUNS
 
-# What may stand between a noun and what is said of it.
+# Words that may stand between a noun and what is said about it.
 _JOINING = frozenset(
     {
         *(
@@ -41,27 +41,30 @@ _JOINING = frozenset(
         *("RECIPIENT", "ADDRESS", "HOST", "ID"),
     }
 )
-# What may stand between it and a noun behind it, of which it is an adjective.
+# Words that may stand between an adjective and its noun.
 _COMPOUNDING = frozenset({"email", "mail", "user", "recipient", "destination"})
-# Behind one of these, or another noun, it is said of that: "message expired mailbox not responding".
+# A phrase that follows one of these, or another noun, is about that word: "message expired mailbox not responding".
 _OTHER_NOUNS = frozenset(
     {
         *("delivery", "deliveries", "password", "license", "certificate", "queue", "transaction", "time", "transfer"),
         *("retry", "lifetime", "protocol", "sending", "temporarily", "permanently"),
     }
 )
-_MOST_BEFORE, _MOST_BEHIND = 4, 1  # joining words
-_LONGEST = 160  # characters in which noun and joining words stand
+_MOST_BEFORE, _MOST_AFTER = 4, 1  # joining words
+_LONGEST = 160  # characters that the noun and the joining words may take
 
 
 class Neighbours(Struct, frozen=True, kw_only=True, gc=False):
-    """The nouns of which a phrase may be said: words, or two words with a blank between."""
+    """The nouns that a phrase may be about: single words, or two words with a blank between them."""
 
     nouns: frozenset[str]
     may_follow: bool  # "suspended user", beside "user suspended"
 
     def find(self, words: str, phrase: str) -> tuple[int, int] | None:
-        """Where the phrase and a noun beside it begin and end, None where there are none. Both texts are spaced."""
+        """Where the phrase with a noun beside it begins and ends; None if it does not occur.
+
+        Both texts begin and end with a blank.
+        """
         start = words.find(phrase)
         while start >= 0:
             end = start + len(phrase)
@@ -69,7 +72,7 @@ class Neighbours(Struct, frozen=True, kw_only=True, gc=False):
                 return noun, end
             if (
                 self.may_follow
-                and self._follows(words[end : end + _LONGEST].split(None, _MOST_BEHIND + 2))
+                and self._follows(words[end : end + _LONGEST].split(None, _MOST_AFTER + 2))
                 and not _is_of_another(words[max(0, start - _LONGEST) : start])
             ):
                 return start, end
@@ -77,7 +80,7 @@ class Neighbours(Struct, frozen=True, kw_only=True, gc=False):
         return None
 
     def _before(self, words: str, start: int) -> int:
-        """Where the noun before a place begins, -1 where there is none."""
+        """Where the noun before a place begins; -1 if there is none."""
         near = words[max(0, start - _LONGEST) : start].split()
         for place in range(len(near) - 1, max(-1, len(near) - 2 - _MOST_BEFORE), -1):
             word = near[place]
@@ -90,7 +93,7 @@ class Neighbours(Struct, frozen=True, kw_only=True, gc=False):
         return -1
 
     def _follows(self, near: list[str]) -> bool:
-        for place, word in enumerate(near[: _MOST_BEHIND + 1]):
+        for place, word in enumerate(near[: _MOST_AFTER + 1]):
             if word in self.nouns or " ".join(near[place : place + 2]) in self.nouns:
                 return True
             if word not in _COMPOUNDING:

@@ -1,7 +1,7 @@
-"""Rules of the operator's own, which mend a wrong verdict without a new version: `[classification.rules.NAME]`.
+"""The operator's own rules, which correct a wrong verdict without a new version: `[classification.rules.NAME]`.
 
-They are asked before all others. A rule holds words, with `*` for up to eight words between, or literal characters;
-no regular expression, so that no rule can make reading slow.
+They are tried before everything else. A rule has words, with `*` for up to eight words between them, or literal text.
+There are no regular expressions, so no rule can make classification slow.
 """
 
 from collections import Counter
@@ -18,18 +18,18 @@ _GAP_WORDS = 8
 
 
 class OperatorRule(Struct, frozen=True, kw_only=True):
-    """Any one of `words` or `text`, under all of the conditions, means the cause."""
+    """If one of `words` or `text` occurs, and all conditions are met, this is the cause."""
 
     name: str
     cause: Cause
-    words: tuple[tuple[str, ...], ...] = ()  # each the parts between its `*`, as ` mailbox `
-    text: tuple[str, ...] = ()  # characters as they stand in the reply, in lower case
+    words: tuple[tuple[str, ...], ...] = ()  # each split at its `*`; the parts begin and end with a blank
+    text: tuple[str, ...] = ()  # literal text, in lower case
     stage: Stage | None = None
     status: str | None = None  # "5.7.1", or "7.1" for both classes
-    subject: Subject | None = None  # what `sources try` says that it speaks of
+    subject: Subject | None = None  # what `sources try` shows as the subject
 
     def fits(self, reply: Reply, words: Words) -> bool:
-        """True if the reply is what this rule is about."""
+        """True if the rule applies to the reply."""
         if self.stage is not None and reply.stage is not self.stage:
             return False
         if self.status is not None and not (reply.enhanced_status or "").endswith(self.status):
@@ -40,14 +40,14 @@ class OperatorRule(Struct, frozen=True, kw_only=True):
 
 
 class OperatorRules:
-    """All rules of the operator, and how often each has decided."""
+    """All rules of the operator, with how often each has decided."""
 
     def __init__(self, rules: Sequence[OperatorRule] = ()) -> None:
         self.rules = tuple(rules)
         self._decided: Counter[str] = Counter()
 
     def decide(self, reply: Reply, words: Words) -> OperatorRule | None:
-        """The first rule that fits."""
+        """The first rule that applies; None if none does."""
         for rule in self.rules:
             if rule.fits(reply, words):
                 self._decided[rule.name] += 1
@@ -55,19 +55,19 @@ class OperatorRules:
         return None
 
     def take_counts(self) -> Counter[str]:
-        """How often each rule has decided since this was asked last."""
+        """How often each rule has decided since the last call."""
         counts, self._decided = self._decided, Counter()
         return counts
 
 
 class _InForce:
-    """What holds for this process: classification is called far below any settings, by each vendor's module."""
+    """The rules of this process: the modules of vendors call the classification, and know no settings."""
 
     rules = OperatorRules()
 
 
 def use_operator_rules(rules: Sequence[OperatorRule]) -> OperatorRules:
-    """From now on this process classifies with these rules; called once, when it starts."""
+    """Makes this process classify with these rules. To be called once, at the start."""
     _InForce.rules = OperatorRules(rules)
     return _InForce.rules
 

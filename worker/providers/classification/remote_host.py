@@ -1,4 +1,4 @@
-"""Which host spoke: as a caption names it, and as vendors and reports hand it beside the text."""
+"""The host that refused, as a caption, a vendor or a report names it."""
 
 import re
 from collections.abc import Iterable
@@ -14,16 +14,16 @@ _SPEAKER = re.compile(
 
 
 def remote_host(text: str | None) -> str:
-    """The name of a host in lower case: of `mx.example.org.`, `dns; mx.example.org (192.0.2.1)`, `mx.example.org:25`.
+    """The host's name in lower case, from `mx.example.org.`, `dns; mx.example.org (192.0.2.1)` or `mx.example.org:25`.
 
-    "" where there is no text, or an IP address or a name of one label, which do not tell whose host it is.
+    "" if there is none, and for an IP address or a name of one label: they do not tell whose host it is.
     """
     match = _NAME.search(text[: 2 * _LONGEST_NAME]) if text else None
     return match.group().lower() if match is not None else ""
 
 
 def host_in_caption(caption: str) -> str:
-    """The host whose words a caption quotes: the last one that it names, "" if it names none. In lower case."""
+    """The host that a caption quotes, in lower case: the last one that it names; "" if it names none."""
     host = ""
     for match in _SPEAKER.finditer(caption):
         host = remote_host(match.group(1) or match.group(2)) or host

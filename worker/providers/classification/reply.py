@@ -1,4 +1,4 @@
-"""A server's reply, taken apart: who speaks, at which stage of the SMTP dialogue, with which codes and words."""
+"""A server's reply: who speaks, at which stage of the SMTP dialogue, with which codes and words."""
 
 from enum import StrEnum
 
@@ -6,14 +6,14 @@ from msgspec import Struct
 
 
 class Speaker(StrEnum):
-    """Who said the words that decide."""
+    """Whose words decide."""
 
     REMOTE = "remote"  # the receiving server, quoted by the sending one
-    SENDING_MTA = "sending_mta"  # the sending server speaks for itself: no reply was quoted
+    SENDING_MTA = "sending_mta"  # the sending server, which quotes no reply
 
 
 class Stage(StrEnum):
-    """Which step of the SMTP dialogue was refused (RFC 5321, 3 and 4.1)."""
+    """The step of the SMTP dialogue that was refused (RFC 5321, 3 and 4.1)."""
 
     UNKNOWN = "unknown"
     LOOKUP = "lookup"  # before any dialogue: DNS
@@ -23,11 +23,11 @@ class Stage(StrEnum):
     MAIL_FROM = "mail_from"
     RCPT_TO = "rcpt_to"
     DATA = "data"  # DATA and the end of the message
-    AFTER = "after"  # the message was accepted, and a report came back later
+    AFTER = "after"  # the message was accepted, and a report came later
 
     @property
     def before_recipient(self) -> bool:
-        """True if the server had not been told any recipient, so that its refusal can blame none (RFC 5321, 3.3)."""
+        """True if the server did not know a recipient yet, so its refusal cannot be about one (RFC 5321, 3.3)."""
         return self in _BEFORE_RECIPIENT
 
 
@@ -52,22 +52,22 @@ _STAGE_OF_COMMAND = {
 
 
 def stage_of_command(command: str | None) -> Stage:
-    """The stage at which an SMTP command is sent: `RCPT TO:<jane@example.org>`, `MAIL`, `.`; UNKNOWN for any other."""
+    """The stage of an SMTP command such as `RCPT TO:<jane@example.org>`, `MAIL` or `.`; UNKNOWN for other texts."""
     words = (command or "").split(None, 1)
     return _STAGE_OF_COMMAND.get(words[0].upper(), Stage.UNKNOWN) if words else Stage.UNKNOWN
 
 
 class Reply(Struct, frozen=True, kw_only=True, gc=False):
-    """One reply as it was read. All texts are in lower case and one line."""
+    """One reply. All texts are in lower case, on one line."""
 
     speaker: Speaker
     stage: Stage
-    smtp_code: int | None  # of the innermost speaker, otherwise as the report states it
+    smtp_code: int | None  # in the innermost reply, otherwise in the report
     enhanced_status: str | None
-    text: str  # the innermost speaker's words, as they came
-    last_line: str  # the last line of a reply of several lines; "" where it has one
-    tokens: frozenset[str]  # everything in the text that may be a word, to see at once which wordings cannot fit
-    recipient: str = ""  # "" where unknown
+    text: str  # of the innermost reply
+    last_line: str  # of a reply of several lines; "" if it has only one
+    tokens: frozenset[str]  # all in the text that may be a word: they show at once which wordings cannot match
+    recipient: str = ""  # "" if unknown
     sender: str = ""
-    caption: str = ""  # what stands around the words
-    remote_host: str = ""  # the host that spoke, as the vendor or the report names it
+    caption: str = ""  # what stands around the reply
+    remote_host: str = ""  # the host that refused, as the vendor or the report names it

@@ -1,4 +1,4 @@
-"""Reads a reply before it is judged: captions off, codes found, lines put together, names taken out."""
+"""Reads a reply before it is judged: removes the caption, and finds the codes, the stage and the last line."""
 
 import re
 
@@ -7,13 +7,13 @@ from worker.providers.classification.remote_host import remote_host as host_name
 from worker.providers.classification.reply import Reply, Stage
 
 _LONGEST_TEXT = 2_000
-# Replies that answer one command alone (RFC 4954, 4.7.2; RFC 5248).
+# Codes that answer only one command (RFC 4954, 4.7.2; RFC 5248).
 _STAGE_BY_CODE = dict.fromkeys((523, 524, 525, 530, 534, 535, 538), Stage.AUTH)
-# Details may have three digits. The class digit stands first so that the search can run ahead to one.
+# Details may have three digits. The pattern begins with the first digit, which makes the search fast.
 _ENHANCED = re.compile(r"[45]\.[0-7]\.\d{1,3}(?!\.?\d|\w)")
 _VERSION_WORDS = frozenset({"version", "ver", "ver.", "release", "build"})
 _REPLY = re.compile(r"(?<![\w.:/@#+-])[45][0-5-7]\d(?=[ \-:;,#]|$)")
-# How most refusals begin: both codes at once, as the two searches above would find them.
+# Most refusals begin with both codes, which are then found at once.
 _BOTH = re.compile(r"\s*([45][0-5-7]\d)[ -]#?([45]\.[0-7]\.\d{1,3})(?!\.?\d|\w)")
 _STATUS = re.compile(r"\s*([45]\.[0-7]\.\d{1,3})(?!\.?\d)")
 
@@ -28,7 +28,7 @@ def read_reply(
     sender: str | None = None,
     remote_host: str | None = None,
 ) -> Reply:
-    """What a reply consists of. What the report or the vendor states beside the text is handed in."""
+    """The parts of a reply. Beside the text stands what the report or the vendor says outside of it."""
     text = without_type(" ".join(diagnostic[:_LONGEST_TEXT].lower().split()))
     if (usual := usual_caption(text)) is not None:
         captioned, tokens = usual
@@ -56,7 +56,7 @@ def read_reply(
 
 
 def _last_line(text: str) -> str:
-    """The last line of a reply of several, whose lines each begin with the reply code (RFC 5321, 4.2.1)."""
+    """The last line of a reply of several lines, each of which begins with the reply code (RFC 5321, 4.2.1)."""
     if text[3:4] != "-" or not text[:3].isdigit():
         return ""
     code = text[:3]
@@ -65,7 +65,7 @@ def _last_line(text: str) -> str:
 
 
 def find_codes(smtp_code: int | None, enhanced_status: str | None, words: str) -> tuple[int | None, str | None]:
-    """The reply code and the enhanced code to believe: those stated, and those in the innermost speaker's words."""
+    """The reply code and the enhanced code to believe, of those that are reported and those in the innermost reply."""
     reply = smtp_code if smtp_code is not None and 400 <= smtp_code <= 599 else None  # noqa: PLR2004
     stated = None
     if enhanced_status:
@@ -87,7 +87,7 @@ def find_codes(smtp_code: int | None, enhanced_status: str | None, words: str) -
 
 
 def _quoted_status(words: str) -> str | None:
-    """The first enhanced code in the words that is neither part of an IPv4 address nor a version number."""
+    """The first enhanced code in the words. Parts of IPv4 addresses and version numbers are none."""
     for match in _ENHANCED.finditer(words):
         before = words[max(0, match.start() - 12) : match.start()]
         if before and (before[-1].isalnum() or before[-1] in "._/"):
@@ -100,15 +100,15 @@ def _quoted_status(words: str) -> str | None:
 
 
 def _preferred(stated: str | None, quoted: str, reply: int | None) -> str:
-    """Which of two codes to believe: the one in the report's own field, or the one in the server's words."""
+    """The code to believe: the one in the report's own field, or the one in the server's words."""
     if stated is None:
         return quoted
     if reply is not None and (stated[0] == str(reply)[0]) != (quoted[0] == str(reply)[0]):
         return stated if stated[0] == str(reply)[0] else quoted
     if stated.endswith(".0") != quoted.endswith(".0"):
         return quoted if stated.endswith(".0") else stated
-    # What remains: two of the same weight. The far server's word is nearer to the truth, except that a
-    # plain "no such mailbox" is not taken back by anything but a refusal for the sender's sake.
+    # Both say equally much. The code in the receiving server's words is nearer to the truth; but "no such mailbox" is
+    # believed unless the server refuses the sender.
     if stated[2:] == "1.1" and quoted[2:4] != "7.":
         return stated
     return quoted

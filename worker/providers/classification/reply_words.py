@@ -1,8 +1,8 @@
-"""A text as words, with the names of things taken out.
+"""A text as words, without the names of things.
 
-`spam-filter.example.org said user jane@virus.example unknown` becomes `HOST said user ADDRESS unknown`: what a host,
-a mailbox or a queue id is called says nothing about a failure. A word in capitals stands for a thing; all other
-words are in lower case. Numbers and punctuation are left out.
+`spam-filter.example.org said user jane@virus.example unknown` becomes `HOST said user ADDRESS unknown`: the name of a
+host, a mailbox or a queue id says nothing about a failure. A word in capitals stands for a thing, and all other words
+are in lower case. Numbers and punctuation are left out.
 """
 
 import re
@@ -14,7 +14,7 @@ ADDRESS, RECIPIENT, SENDER, HOST, IP, URL, ID = "ADDRESS", "RECIPIENT", "SENDER"
 BLOCKLIST = "BLOCKLIST"  # a host or a page of a public block list
 THINGS = frozenset({ADDRESS, RECIPIENT, SENDER, HOST, IP, URL, ID, BLOCKLIST})
 
-# Public block lists of senders, by the domains under which they are asked and explained.
+# Public block lists of senders, by the domains of their look-ups and their explanations.
 _BLOCKLIST = re.compile(
     r"(?:^|[./])(?:spamhaus\.(?:org|net|com)|spamcop\.net|barracudacentral\.org|sorbs\.net|uceprotect\.net|abuseat\.org"
     r"|dnsbl\.info|psbl\.surriel\.com|mailspike\.(?:net|org)|senderscore\.(?:com|org)|spamrats\.com|dnswl\.org"
@@ -32,14 +32,14 @@ _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 _HAS_DIGIT = re.compile(r"\d")
 _ENDS = ".,:;!?'`-\u2013\u2014/\\#%&+~^$"
-# An address and nothing else, as it stands in most replies.
+# An address and nothing else, as in most replies.
 _ADDRESS_ALONE = re.compile(r"<?([\w.+-]+@[\w.-]*\w)(>?(?:\.{3}|[:,.])?)")
 _ENDS_OF_SENTENCE = frozenset({".", ">.", "...", ">..."})
 _SHORTEST_ID = 6  # letters and digits mixed: a queue id, a time
 _STOPS = (".", "!", "?", ";", ".)", ").", '."', '".')
 
-# Generic top-level domains that occur in mail; a country's has two letters. What ends otherwise has three labels at
-# least, or is two words without the blank that belongs between them.
+# Generic top-level domains that occur in mail; those of countries have two letters. Other names are hosts if they have
+# three labels or more: two words may lack the blank between them.
 _TOP_LEVEL_DOMAINS = frozenset(
     {
         *("com", "net", "org", "edu", "gov", "mil", "int", "info", "biz", "name", "pro", "mobi", "arpa", "email"),
@@ -54,8 +54,8 @@ _WORDS_LIKE_COUNTRIES = frozenset(
     }
 )
 
-# One word for one thing, so that a wording is written once: British and American spelling, contractions, and the
-# misspellings that servers are known by.
+# One word for one thing, so that each wording is written once: British and American spelling, contractions, and the
+# misspellings of servers.
 _RESPELLED: dict[str, tuple[str, ...]] = {
     **{f"{verb}n't": (verb, "not") for verb in ("do", "does", "did", "is", "are", "was", "were", "has", "have", "had")},
     **{f"{verb}n't": (verb, "not") for verb in ("could", "would", "should", "must", "need")},
@@ -86,7 +86,7 @@ _RESPELLED: dict[str, tuple[str, ...]] = {
     "non-existant": ("nonexistent",),
 }
 
-# Where a sentence begins so, it tells the reader what to do, and not what was wrong.
+# A sentence that begins with one of these tells the reader what to do, not what was wrong.
 _ADVICE = frozenset({"please", "contact", "visit", "ask", "learn", "refer", "bitte", "veuillez"})
 _ADVICE_PAIRS = frozenset(
     {
@@ -103,14 +103,14 @@ _ADVICE_PAIRS = frozenset(
 
 
 class Words(Struct, frozen=True, kw_only=True, gc=False):
-    """Each part begins and ends with a blank, so that ` user unknown ` finds whole words; "" where there is none."""
+    """Each part begins and ends with a blank, so that ` user unknown ` finds whole words; it is "" if it is empty."""
 
     statement: str  # what is said
-    advice: str  # what the reader is told to do about it
+    advice: str  # what the reader should do about it
 
 
 def read_words(text: str, *, recipient: str = "", sender: str = "") -> Words:
-    """The words of a text in lower case. `recipient` and `sender`, where known, are recognised by name."""
+    """The words of a text in lower case. `recipient` and `sender` are recognised if they are known."""
     statement: list[str] = []
     advice: list[str] = []
     sentence: list[str] = []
@@ -142,12 +142,12 @@ def read_words(text: str, *, recipient: str = "", sender: str = "") -> Words:
 
 
 def respell(phrase: str) -> tuple[str, ...]:
-    """The words of a phrase as a text is read."""
+    """The words of a phrase, as `read_words` spells them."""
     return tuple(word for written in phrase.split() for word in _RESPELLED.get(written, (written,)))
 
 
 def spellings(words: frozenset[str]) -> frozenset[str]:
-    """The words, and the other spellings that are read as one of them: as they stand in a text before it is read."""
+    """The words, and all other spellings of them that a text may have."""
     return words.union(
         letters
         for written, respelled in _RESPELLED.items()
@@ -156,13 +156,13 @@ def spellings(words: frozenset[str]) -> frozenset[str]:
     )
 
 
-# What was read of tokens lately, and whether a sentence begins or ends with them: the same come in nearly every reply.
+# The words of recent tokens, and whether a sentence begins or ends with them: nearly all replies have the same tokens.
 _TOKENS: dict[str, tuple[tuple[str, ...], bool, bool]] = {}
 _MOST_TOKENS = 20_000
 
 
 def _read_thing(token: str, before: list[str], recipient: str, sender: str) -> tuple[tuple[str, ...], bool, bool]:
-    """What holds an address or an IP address; most are nothing else."""
+    """Reads a token with an address or an IP address. Most are nothing else."""
     alone = _ADDRESS_ALONE.fullmatch(token)
     if alone is None:
         return _read_alone(token, before, recipient, sender)
@@ -178,12 +178,12 @@ def _read_alone(token: str, before: list[str], recipient: str, sender: str) -> t
     known = len(words)
     _read_token(token, words, recipient, sender)
     if known and words[:known] != before[-known:]:
-        before[-known:] = words[:known]  # the name before an IP address turned out to be a host's
+        before[-known:] = words[:known]  # the name before an IP address is a host's
     return tuple(words[known:]), token[0] == "(", token.endswith(_STOPS)
 
 
 def _end_sentence(sentence: list[str], statement: list[str], advice: list[str]) -> None:
-    """Puts a sentence where it belongs; from "please" on, it is advice."""
+    """Adds a sentence to its part. It is advice from "please" on."""
     first = sentence[0]
     if first in _ADVICE or (len(sentence) > 1 and (first, sentence[1]) in _ADVICE_PAIRS):
         advice += sentence
@@ -200,7 +200,7 @@ def _spaced(words: Sequence[str]) -> str:
 
 
 def _read_token(token: str, words: list[str], recipient: str, sender: str) -> None:
-    """Adds the words of a token that is more than letters."""
+    """Adds the words of a token that has other characters than letters."""
     if token[3:4] == "-" and token[:3].isdigit():
         token = token[4:]  # the reply code that opens a line
     bare = token.rstrip(_ENDS)
@@ -216,7 +216,7 @@ def _read_token(token: str, words: list[str], recipient: str, sender: str) -> No
 
 
 def _read_piece(word: str, words: list[str], recipient: str, sender: str, *, is_bracketed: bool) -> None:
-    """Adds what stands between two delimiters: a word, a thing's name, or words that are joined otherwise."""
+    """Adds what stands between two delimiters: a word, the name of a thing, or words that another sign joins."""
     if word.isalpha() or word in _RESPELLED:
         words += _RESPELLED.get(word, (word,))
     elif "@" in word:
@@ -235,14 +235,14 @@ def _read_piece(word: str, words: list[str], recipient: str, sender: str, *, is_
 
 
 def _add_ip(words: list[str], *, is_bracketed: bool) -> None:
-    """Adds an IP address. In `name[192.0.2.1]` and `host name [192.0.2.1]` the name is a host's, even without a dot."""
+    """Adds an IP address. The name in `host name [192.0.2.1]` is a host's, even without a dot."""
     if is_bracketed and words and words[-1] not in THINGS and (len(words) > 1 and words[-2] == "host"):
         words[-1] = HOST
     words.append(IP)
 
 
 def is_host(word: str) -> bool:
-    """True for a host's or a domain's name; "unknown.please" is two words without a blank between them."""
+    """True for the name of a host or a domain. "unknown.please" is two words that lack the blank between them."""
     if not _HOST.fullmatch(word):
         return False
     labels = word.rstrip(".").split(".")

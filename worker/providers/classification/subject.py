@@ -1,10 +1,10 @@
-"""Of what a reply speaks, and what it says of it."""
+"""What a reply is about, and what it says about it."""
 
 from enum import StrEnum
 
 
 class Subject(StrEnum):
-    """Of what something is said."""
+    """What a reply is about."""
 
     MAILBOX = "mailbox"  # the recipient's
     DOMAIN = "domain"  # the recipient's
@@ -14,12 +14,12 @@ class Subject(StrEnum):
     DIALOGUE = "dialogue"  # the SMTP commands that our side sends
     MESSAGE = "message"
     SYSTEM = "system"  # the receiving server
-    CONNECTION = "connection"  # the network between
-    UNNAMED = "unnamed"  # what is spoken of stands beside it, or follows from the stage
+    CONNECTION = "connection"  # the network between the servers
+    UNNAMED = "unnamed"  # a noun beside the wording tells it, or the stage
 
 
 class Predicate(StrEnum):
-    """What is said of it."""
+    """What a reply says about its subject."""
 
     NOT_FOUND = "not_found"
     NO_RECORDS = "no_records"  # the DNS has no MX and no address for it
@@ -30,7 +30,7 @@ class Predicate(StrEnum):
     FULL = "full"
     OWNER_CHANGED = "owner_changed"
     RESTRICTED = "restricted"  # takes mail, but not from us
-    TAKES_NO_MAIL = "takes_no_mail"  # from nobody
+    TAKES_NO_MAIL = "takes_no_mail"  # from anybody
     REFUSED = "refused"  # by a rule that names no reason
     LISTED = "listed"  # on a block list, or of bad reputation
     UNPROVEN = "unproven"  # SPF, DKIM, DMARC, reverse DNS, TLS

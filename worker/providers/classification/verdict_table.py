@@ -1,4 +1,4 @@
-"""What is said of what means which cause: one table for all vendors, servers and languages."""
+"""The cause for each subject and predicate: one table for all vendors, servers and languages."""
 
 from schemas.vocabulary import Cause
 from worker.providers.classification.reply import Stage
@@ -7,7 +7,7 @@ from worker.providers.classification.subject import Predicate, Subject
 _OUR_SIDE = (Subject.SENDER, Subject.CLIENT, Subject.ACCOUNT, Subject.DIALOGUE)
 
 CAUSES: dict[tuple[Subject, Predicate], Cause] = {
-    # whatever it is said of
+    # of any subject
     **{(subject, Predicate.LISTED): Cause.SENDER_REPUTATION for subject in Subject},
     **{(subject, Predicate.UNPROVEN): Cause.SENDER_AUTHENTICATION for subject in Subject},
     **{(subject, Predicate.RATE_EXCEEDED): Cause.RATE_LIMITED for subject in Subject},
@@ -22,7 +22,7 @@ CAUSES: dict[tuple[Subject, Predicate], Cause] = {
     **{(subject, Predicate.UNAVAILABLE): Cause.SERVER_UNAVAILABLE for subject in Subject},
     **{(subject, Predicate.REFUSED): Cause.POLICY for subject in Subject},
     **{(subject, Predicate.RESTRICTED): Cause.RECIPIENT_RESTRICTED for subject in Subject},
-    # our side: whatever else is said of it is ours to mend
+    # our side: we have to correct it
     **{
         (subject, predicate): Cause.SENDER_CONFIGURATION
         for subject in _OUR_SIDE
@@ -71,7 +71,7 @@ CAUSES: dict[tuple[Subject, Predicate], Cause] = {
     (Subject.CONNECTION, Predicate.UNAVAILABLE): Cause.CONNECTION_FAILED,
 }
 
-# What is spoken of where neither the wording nor a noun beside it says so.
+# The subject if neither the wording nor a noun beside it tells it.
 SUBJECT_OF_STAGE: dict[Stage, Subject] = {
     Stage.LOOKUP: Subject.DOMAIN,
     Stage.CONNECT: Subject.CLIENT,
@@ -84,7 +84,7 @@ SUBJECT_OF_STAGE: dict[Stage, Subject] = {
     Stage.UNKNOWN: Subject.MAILBOX,
 }
 
-# What a refusal means whose words and codes say nothing, by the stage at which it came.
+# The cause by the stage, if words and codes say nothing.
 CAUSE_OF_STAGE: dict[Stage, Cause] = {
     Stage.HELO: Cause.SENDER_CONFIGURATION,
     Stage.AUTH: Cause.SENDER_CONFIGURATION,

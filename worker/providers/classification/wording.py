@@ -1,7 +1,7 @@
-"""A wording: words that servers use, and what they say of what.
+"""A wording: words that servers use, what they are about, and what they say about it.
 
-Wordings are found through an index by one word of each, so that a reply is compared with a few of them and not with
-all. They are whole words of `reply_words.read_words`: ` disk full ` is not found in "disk fullness".
+An index by one word of each wording finds the few that may match a reply. Wordings match whole words of
+`reply_words.read_words`: ` disk full ` does not match "disk fullness".
 """
 
 import re
@@ -22,14 +22,14 @@ class Wording(Struct, frozen=True, kw_only=True, gc=False):
     name: str  # the phrase itself, as `sources try` shows it
     subject: Subject
     predicate: Predicate
-    is_plain: bool  # it contradicts a code that names the recipient: believed over 5.1.1
-    rank: int  # of two that fit, the one with the lower rank is believed
+    is_plain: bool  # it is believed even if the code says something else, such as 5.1.1
+    rank: int  # of two that match, the one with the lower rank is believed
     needle: str = ""
     pattern: re.Pattern[str] | None = None
     neighbours: Neighbours | None = None
 
 
-# Rank, start, end and the wording that was found there: a tuple, for one is made for each that fits.
+# Rank, start, end and wording: a tuple, because there is one for each wording that matches.
 Match = tuple[int, int, int, Wording]
 _place = itemgetter(0, 1)
 
@@ -40,19 +40,19 @@ class Group(Struct, frozen=True, kw_only=True, gc=False):
     subject: Subject
     predicate: Predicate
     phrases: tuple[str, ...] = ()
-    patterns: tuple[tuple[str, str], ...] = ()  # a word that must occur, and the pattern over the words
+    patterns: tuple[tuple[str, str], ...] = ()  # a word that must occur, and the pattern
     neighbours: Neighbours | None = None  # nouns, one of which must stand beside a phrase
-    substrings: tuple[str, ...] = ()  # of languages that put no blanks between words, or endings onto them
+    substrings: tuple[str, ...] = ()  # for languages without blanks between words, or with many endings
     is_plain: bool = False
 
 
 def say(subject: Subject, predicate: Predicate, *phrases: str, plain: bool = False) -> Group:
-    """Phrases that mean `predicate` of `subject`. A plain one is believed over a code that names the recipient."""
+    """Phrases that say `predicate` about `subject`. Plain ones are believed even if the code blames the recipient."""
     return Group(subject=subject, predicate=predicate, phrases=phrases, is_plain=plain)
 
 
 def say_patterns(subject: Subject, predicate: Predicate, *patterns: tuple[str, str], plain: bool = False) -> Group:
-    """Patterns over words, each with a word that must occur for it to be tried."""
+    """Patterns over words. Each has a word without which it is not tried."""
     return Group(subject=subject, predicate=predicate, patterns=patterns, is_plain=plain)
 
 
@@ -64,17 +64,17 @@ def say_beside(
     plain: bool = False,
     behind: bool = True,
 ) -> Group:
-    """Phrases that mean `predicate` where one of the nouns stands before them, or `behind`: see Neighbours."""
+    """Phrases that say `predicate` if one of the nouns stands before them or, with `behind`, after them."""
     neighbours = Neighbours(nouns=nouns, may_follow=behind)
     return Group(subject=subject, predicate=predicate, phrases=phrases, neighbours=neighbours, is_plain=plain)
 
 
 def say_substrings(subject: Subject, predicate: Predicate, *substrings: str, plain: bool = False) -> Group:
-    """Texts that are looked for inside of words, in replies that are not ASCII alone."""
+    """Texts that may be parts of words, in replies that are not only ASCII."""
     return Group(subject=subject, predicate=predicate, substrings=substrings, is_plain=plain)
 
 
-# Most refusals consist of these: a wording that lies under one of them is looked at for each.
+# Words of which most refusals consist. A wording that is indexed by one of them is tried for nearly all refusals.
 _OF_EVERY_REFUSAL = frozenset(
     {
         *("user", "unknown", "mailbox", "recipient", "address", "not", "no", "such", "does", "exist", "rejected"),
@@ -83,7 +83,7 @@ _OF_EVERY_REFUSAL = frozenset(
         *("until", "want", "que", "de", "est", "ist", "la", "le", "der", "die", "das", "first", "local", "per", "host"),
     }
 )
-# A block list's domain has one of these labels: reply_words.
+# Every domain of a block list has one of these labels (reply_words).
 _LABELS_OF_BLOCKLISTS = frozenset(
     {
         *("spamhaus", "spamcop", "barracudacentral", "sorbs", "uceprotect", "abuseat", "dnsbl", "surriel", "mailspike"),
@@ -94,7 +94,7 @@ _LABELS_OF_BLOCKLISTS = frozenset(
 
 
 class WordingTable:
-    """All wordings, in the order in which they are believed."""
+    """All wordings, those that are believed first at the beginning."""
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self._index: dict[str, tuple[Wording, ...]] = {}
@@ -103,7 +103,7 @@ class WordingTable:
         self._build()
 
     def matches(self, words: str) -> list[Match]:
-        """Every wording that fits, the most believed first."""
+        """All wordings that match, those that are believed first at the beginning."""
         hits: list[Match] = []
         index = self._index
         for word in dict.fromkeys(words.split()):
@@ -117,7 +117,7 @@ class WordingTable:
         return hits
 
     def may_be_plain(self, tokens: frozenset[str], *, things: frozenset[str]) -> bool:
-        """False where no plain wording can fit a text: by its words before it is read, and the things named in it."""
+        """False if no plain wording can match a text with these tokens, and with names of these things."""
         for word in self._plain_words & tokens:
             nouns = self._plain[word]
             if nouns is None or not nouns.isdisjoint(tokens) or not nouns.isdisjoint(things):
@@ -132,7 +132,7 @@ class WordingTable:
             if wording.pattern is not None:
                 index[wording.needle].append(wording)
             elif wording.needle.startswith(" "):
-                # Its rarest word finds it: "user unknown" lies under fewer others there than under "user".
+                # By its rarest word: there are fewer wordings under "unknown" than under "user".
                 words = [word for word in wording.needle.split() if "'" not in word]
                 rarest = min(words, key=lambda word: (word in _OF_EVERY_REFUSAL, frequency[word], word))
                 index[rarest].append(wording)
@@ -145,9 +145,9 @@ class WordingTable:
 
 
 def _plain_words(index: Mapping[str, Iterable[Wording]]) -> dict[str, frozenset[str] | None]:
-    """The words by which plain wordings are found, as they stand in a text that was not read yet.
+    """The words by which plain wordings are found, in every spelling that a text may have.
 
-    With each the words of which one must occur beside it, None where it needs none.
+    With each the words of which the text must have one as well; None if it needs none.
     """
     plain: dict[str, frozenset[str] | None] = dict.fromkeys(_LABELS_OF_BLOCKLISTS)
     for word, wordings in index.items():
@@ -162,9 +162,9 @@ def _plain_words(index: Mapping[str, Iterable[Wording]]) -> dict[str, frozenset[
 
 
 def _needs(word: str, wording: Wording) -> frozenset[str] | None:
-    """Words of which one must occur where `word` is to be this wording; None where no such word is known."""
+    """Words of which the text must have one, besides `word`, to match the wording; None if there are no such words."""
     if wording.neighbours is not None:
-        # Of a noun of two words the first is enough to see that it may be there.
+        # The first word of a noun of two words shows that the noun may be there.
         return frozenset(noun.replace("'", " ").split()[0] for noun in wording.neighbours.nouns)
     others = [other for other in wording.needle.split() if other != word] if wording.pattern is None else []
     return frozenset({others[0].partition("'")[0]}) if others else None

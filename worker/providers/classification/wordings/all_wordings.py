@@ -1,4 +1,4 @@
-"""All wordings in the order in which they are believed: what is ours to mend comes before what blames a mailbox."""
+"""All wordings in the order in which they are believed: those that blame us come before those that blame a mailbox."""
 
 from worker.providers.classification.wording import WordingTable
 from worker.providers.classification.wordings import (

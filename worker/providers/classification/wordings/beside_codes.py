@@ -1,10 +1,10 @@
-"""Wordings that mean something only beside one enhanced code, by its subject and detail (RFC 3463)."""
+"""Wordings that mean something only together with one enhanced code, by its subject and detail (RFC 3463)."""
 
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.wording import WordingTable, say, say_patterns
 
 BESIDE_CODES: dict[str, WordingTable] = {
-    # Exchange uses x.1.0 for senders; where the words name the recipient, it is about the recipient.
+    # Exchange uses x.1.0 for senders. If the words name the recipient, it is about the recipient.
     "1.0": WordingTable((say(Subject.MAILBOX, Predicate.NOT_FOUND, "recipient", "address rejected", plain=True),)),
     "2.1": WordingTable(
         (
@@ -21,7 +21,7 @@ BESIDE_CODES: dict[str, WordingTable] = {
     "7.12": WordingTable(
         (say(Subject.MAILBOX, Predicate.RESTRICTED, "organization", "internal", "recipient", plain=True),)
     ),
-    # By the book it is our own login that is disabled.
+    # Officially it is our own login that is disabled.
     "7.13": WordingTable(
         (
             say_patterns(

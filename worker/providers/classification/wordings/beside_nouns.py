@@ -1,4 +1,4 @@
-"""Words that mean something where the noun stands beside them: "the mailbox is currently closed", "closed mailbox"."""
+"""Words that mean something if a noun stands beside them: "the mailbox is currently closed", "closed mailbox"."""
 
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.wording import say_beside, say_patterns

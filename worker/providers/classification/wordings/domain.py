@@ -1,9 +1,9 @@
-"""What servers say of the recipient's domain."""
+"""What servers say about the recipient's domain."""
 
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.wording import say, say_patterns
 
-# Before all that speaks of our own DNS: the sending server looks for the recipient's domain, by whatever record.
+# Comes before everything about our own DNS: the sending server looks up the recipient's domain, by any record.
 LOOKUP_OF_MX = (
     say(Subject.DOMAIN, Predicate.NOT_FOUND_FOR_NOW, "get mx info", "failed to get ips", "mx lookup error", plain=True),
 )

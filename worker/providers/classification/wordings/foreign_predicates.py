@@ -1,4 +1,4 @@
-"""Predicates of other languages; of what they are said follows from the noun beside them, or from the stage.
+"""Predicates of other languages. The noun beside them tells what they are about, or the stage.
 
 German, French, Spanish, Italian, Portuguese, Dutch, Polish, Czech, Slovak, Swedish, Danish, Norwegian, Finnish,
 Hungarian, Romanian, Turkish, Russian, Ukrainian, Bulgarian, Greek; Japanese, Chinese, Korean, Thai, Vietnamese.

@@ -1,4 +1,4 @@
-"""What servers say of the recipient's mailbox."""
+"""What servers say about the recipient's mailbox."""
 
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.wording import say, say_patterns
@@ -10,7 +10,7 @@ ABANDONED = (
         ("inactive", r" (?:full|quota|storage|space) (?:\S+ ){0,6}inactive "),
         ("inactive", r" inactive (?:\S+ ){0,6}(?:full|quota|storage|space) "),
     ),
-    # Google's: a full mailbox that nobody opens any more.
+    # Google: a full mailbox that nobody opens any more.
     say(Subject.MAILBOX, Predicate.ABANDONED, "storage space and inactive", plain=True),
 )
 FULL = (
@@ -276,7 +276,7 @@ INVALID = (
     ),
 )
 RESTRICTED = (
-    # What no server says of a mailbox that is gone, whatever its code.
+    # No server says this about a mailbox that does not exist, whatever the code is.
     say(
         Subject.MAILBOX,
         Predicate.RESTRICTED,

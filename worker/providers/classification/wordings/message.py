@@ -1,4 +1,4 @@
-"""What servers say of the message."""
+"""What servers say about the message."""
 
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.wording import say, say_patterns
@@ -92,9 +92,9 @@ UNWANTED = (
         ("rfc", r" (?:not|violates|violation|comply|compliant) (?:\S+ ){0,3}rfc "),
     ),
 )
-# Haraka's words for it; "too many" alone is of a rate.
+# Haraka's words for it. "too many" alone is about a rate.
 TRIED_OFTEN = (say(Subject.MESSAGE, Predicate.EXPIRED, "too many failures", "tried all mxs", "tried too often"),)
-# Exim's own word, where it has no other reason.
+# Exim's own words, if it has no other reason.
 RETRIES_EXPIRED = (say(Subject.MESSAGE, Predicate.EXPIRED, "retry timeout exceeded"),)
 EXPIRED = (
     say(

@@ -1,4 +1,4 @@
-"""What servers say in other languages than English."""
+"""What servers say in languages other than English."""
 
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.wording import say, say_substrings

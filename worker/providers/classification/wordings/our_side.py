@@ -1,4 +1,4 @@
-"""What servers say of us: our address, our host, our account, our commands."""
+"""What servers say about us: our address, our host, our account, our commands."""
 
 from worker.providers.classification.reply_words import BLOCKLIST
 from worker.providers.classification.subject import Predicate, Subject
@@ -201,7 +201,7 @@ LISTED = (
         plain=True,
     ),
 )
-# That a reply names our host says whose fault it is, where it says nothing better.
+# A reply that names our host blames us, unless it says something better.
 OUR_HOST = (
     say(Subject.CLIENT, Predicate.LISTED, "your ip", "sending ip", "client host rejected", "dynamic ips", plain=True),
     say(Subject.CLIENT, Predicate.LISTED, "not accepted from this ip", plain=True),
@@ -241,7 +241,7 @@ UNPROVEN = (
         *("certificate verification", "no reverse", "does not resolve", "forward confirmed"),
     ),
 )
-# Of what it is said follows from the noun beside it, or the stage.
+# The noun beside it tells what it is about, or the stage.
 SYNTAX = (
     say(Subject.UNNAMED, Predicate.INVALID, "syntax error", "invalid syntax", "syntactically invalid", "bad syntax"),
 )

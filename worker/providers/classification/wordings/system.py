@@ -1,4 +1,4 @@
-"""What is said of the receiving server and of the network between."""
+"""What servers say about the receiving server, and about the network between the servers."""
 
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.wording import say

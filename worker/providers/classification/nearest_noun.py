@@ -1,4 +1,4 @@
-"""Of what a wording speaks that does not name it: the nearest noun before it, otherwise behind it."""
+"""Finds what a wording is about if it does not say so: the nearest noun before it, otherwise after it."""
 
 from worker.providers.classification.foreign_nouns import FOREIGN_NOUNS
 from worker.providers.classification.reply_words import ADDRESS, HOST, IP, RECIPIENT, SENDER
@@ -59,7 +59,7 @@ NOUNS: dict[str, Subject] = {
     ),
     **dict.fromkeys(("connection", "connect", "session", "network"), Subject.CONNECTION),
 }
-# Behind one of these the noun is ours.
+# After one of these words, a noun is on our side.
 _OURS = {
     "your": {
         Subject.MAILBOX: Subject.ACCOUNT,
@@ -79,7 +79,7 @@ _OURS = {
     "helo": {Subject.DOMAIN: Subject.CLIENT, Subject.SYSTEM: Subject.CLIENT},
     "ehlo": {Subject.DOMAIN: Subject.CLIENT, Subject.SYSTEM: Subject.CLIENT},
 }
-# Those of them that always name our side.
+# Those of them that always mean our side.
 _OWNERS = frozenset({"sender", "sender's", "originating", "envelope", "client", "helo", "ehlo", "return"})
 _COMPOUNDING = frozenset({"email", "mail", "user"})
 _FAR = 8  # words
@@ -87,20 +87,20 @@ _NEAR = 4
 
 
 def nearest_subject(words: str, start: int, end: int) -> Subject | None:
-    """The subject of what stands between two places in a text of words, None where no noun is near."""
+    """What the words from `start` to `end` are about; None if there is no noun near them."""
     before = words[:start].split()[-_FAR:]
     for place in range(len(before) - 1, -1, -1):
         if (subject := NOUNS.get(before[place])) is not None:
-            return _possessed(before, place, subject)
-    behind = words[end:].split()[:_FAR]
-    for place, word in enumerate(behind):
+            return _side_of(before, place, subject)
+    after = words[end:].split()[:_FAR]
+    for place, word in enumerate(after):
         if (subject := NOUNS.get(word)) is not None:
-            return _possessed(behind, place, subject)
+            return _side_of(after, place, subject)
     return None
 
 
 def owner_before(words: str, start: int, subject: Subject) -> Subject:
-    """Whose it is that a wording names by itself: the domain in "the helo domain is invalid" is ours."""
+    """The subject that a wording names, or its counterpart on our side: the domain in "the helo domain is invalid"."""
     near = words[:start].split()[-_NEAR:]
     if near and near[-1] in _COMPOUNDING:
         near.pop()
@@ -112,7 +112,7 @@ def owner_before(words: str, start: int, subject: Subject) -> Subject:
     return subject
 
 
-def _possessed(words: list[str], place: int, subject: Subject) -> Subject:
+def _side_of(words: list[str], place: int, subject: Subject) -> Subject:
     for word in words[max(0, place - 2) : place]:
         if (ours := _OURS.get(word)) is not None and subject in ours:
             return ours[subject]
