@@ -7,9 +7,9 @@ from typing import Any
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
+from worker.providers.mail.mail_events import read_mail
 from worker.providers.mail.mail_token import make_token, make_verp_sender
 from worker.providers.mail.options import read_mail_options
-from worker.providers.mail.reading import read_mail
 from worker.providers.mail.received_mail import ReceivedMail
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -5,8 +5,8 @@ import msgspec
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.vocabulary import Cause, Kind
 from tests.providers.sample_events import NOW, one_of_each
+from worker.providers.mail.mail_events import VOCABULARY, read_mail
 from worker.providers.mail.options import check_mail_options, read_mail_options
-from worker.providers.mail.reading import VOCABULARY, read_mail
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.samples.mail import MailSamples
 

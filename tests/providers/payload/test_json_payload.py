@@ -20,8 +20,8 @@ from worker.providers.payload import json_payload
         (b'{"a":"\xff"}', "UTF-8"),
         (b'{"a":"\xed\xa0\x80"}', "UTF-8"),
         (b'{"a":' * 100_000, "deeply"),
-        (b"[1]", "object"),
-        (b"null", "object"),
+        (b"[1]", "expected a JSON object and found list"),
+        (b"null", "object and found NoneType"),
         (b'"text"', "object"),
     ],
 )

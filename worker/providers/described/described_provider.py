@@ -1,7 +1,7 @@
-"""A provider by configuration: a source of provider `described` brings its vendor's description along.
+"""A provider by configuration: a source of provider `described` has a description of its vendor.
 
-The option `description` of the source is the TOML text of worker.providers.described.description; in the
-configuration file it names the file that holds it. Events have the description's own name as their provider.
+The option `description` of the source is the TOML text (worker.providers.described.description); in the configuration
+file it is the name of a file with that text. The provider of the events is the name in the description.
 """
 
 import re
@@ -42,13 +42,13 @@ DESCRIPTION = checked_elsewhere(
     "description", None, lambda value: value if isinstance(value, str) else None, form=Form.FILE
 )
 _MOST_ADDRESSES = 1_000  # of one event
-_MOST_VALUES = 250_000  # where an expression looks at the whole body
+_MOST_VALUES = 250_000  # if an expression searches the whole body
 _NAME_OR_NOTHING = re.compile(r"(?:[A-Za-z_]\w*)?", re.ASCII)
 
 _UNKNOWN = Meaning(kind=Kind.OTHER, cause=Cause.NONE)
 _VERDICTS: dict[str, bool] = {Kind.HARD_BOUNCE: True, Kind.SOFT_BOUNCE: False}
 _FAILURES = frozenset({BOUNCE, Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED, Kind.DEFERRED})
-# The word for the reason, if the description names no cause and there are no codes or words.
+# The causes if the description names none and the vendor sends neither codes nor words.
 _USUAL_CAUSES: dict[Kind, Cause] = {
     Kind.COMPLAINT: Cause.ABUSE_REPORT,
     Kind.DROPPED: Cause.SUPPRESSED_BY_PROVIDER,
@@ -56,7 +56,7 @@ _USUAL_CAUSES: dict[Kind, Cause] = {
 
 
 def check_description(source: Source) -> list[str]:
-    """What is wrong with the description, or with the secrets for its scheme."""
+    """The mistakes in the description, or in the secrets for its scheme."""
     text = DESCRIPTION.of(source)
     if text is None:
         return ['no description: write description = "FILE.toml", see docs/providers/described.md']
@@ -117,7 +117,7 @@ def _parse(compiled: CompiledDescription, envelope: Envelope) -> list[FeedbackEv
 
 
 def _elements(compiled: CompiledDescription, envelope: Envelope) -> Iterable[Element] | None:
-    """Those of an array, or the lines of NDJSON, each perhaps of several; None where an expression finds them."""
+    """The elements of an array, or the lines of NDJSON; None if an expression must search for the events."""
     is_lines = compiled.description.payload.format == "json_lines"
     return _lines(compiled, envelope.body) if is_lines else _array(compiled, envelope.body)
 
@@ -132,7 +132,7 @@ def _body_of(compiled: CompiledDescription, elements: Sequence[Element]) -> byte
 
 
 def _lines(compiled: CompiledDescription, body: bytes) -> list[bytes]:
-    """The lines of NDJSON; raises UnreadablePayload where the first of them cannot be one."""
+    """The lines of NDJSON; raises UnreadablePayload if the first line is not JSON."""
     lines = json_payload.split_lines(body, _what(compiled))
     if lines and lines[0][:1] not in {b"{", b"["}:
         raise UnreadablePayload(f"{_what(compiled)}: its first line is no JSON")
@@ -148,7 +148,7 @@ def _read_line(compiled: CompiledDescription, line: bytes, envelope: Envelope) -
 
 
 def _array(compiled: CompiledDescription, body: bytes) -> Sequence[Element] | None:
-    """The events of an array that is the body, or stands in a field of it; None where they must be searched for.
+    """The elements of an array that is the body or a field of it; None if an expression must search for the events.
 
     Raises UnreadablePayload.
     """
@@ -187,14 +187,14 @@ def _what(compiled: CompiledDescription) -> str:
 def _read_element(
     compiled: CompiledDescription, values: dict[str, Any], raw: bytes, envelope: Envelope
 ) -> list[FeedbackEvent]:
-    del raw  # an event's own is written anew, as it is for those that were searched for
+    del raw  # it is encoded anew, as for events that an expression finds
     return _read(compiled, values, envelope)
 
 
 def _read(compiled: CompiledDescription, element: Any, envelope: Envelope) -> list[FeedbackEvent]:
     raw = msgspec.json.encode(element)
     fields = compiled.fields
-    # Whatever names no event is told apart by two searches, however many fields are described.
+    # Two searches show whether it is an event at all, however many fields are described.
     values = {field: fields[field].search(element) for field in ("event", "address")}
     name = json_payload.text(values, "event", json_payload.WORD_LIMIT)
     addresses = values["address"]
@@ -247,7 +247,7 @@ def _settle(meaning: Meaning, values: Mapping[str, Any]) -> tuple[Kind, Cause, C
         enhanced_status=json_payload.text(values, "enhanced_status"),
         diagnostic=json_payload.text(values, "diagnostic"),
         permanent=_VERDICTS.get(meaning.kind),
-        recipient=json_payload.text(values, "address"),  # None of several, who are in an array
+        recipient=json_payload.text(values, "address"),  # None if there are several, in an array
     )
     cause = meaning.cause or failure.cause
     kind = failure.kind if meaning.kind == BOUNCE else Kind(meaning.kind)

@@ -21,7 +21,7 @@ _IDENTITY = re.compile(r"\bheader\.i\s*=\s*[^\s@;]*@([A-Za-z0-9._-]+)", re.IGNOR
 
 
 def dkim_domains(headers: Headers, trusted_servers: Collection[str]) -> tuple[str, ...]:
-    """The domains whose DKIM signature one of the `believed` servers (in lower case) verified."""
+    """The domains whose DKIM signature one of the `trusted_servers` (in lower case) verified."""
     above: list[str] = []
     below: list[str] = []
     is_below_received = False

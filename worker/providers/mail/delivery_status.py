@@ -37,7 +37,7 @@ _ACTION_BEGINS = {
     "relay": "relayed",
     "expand": "expanded",
 }
-_ACTION_BY_CLASS = {"2": "delivered", "4": "delayed", "5": "failed"}  # where no Action is told
+_ACTION_BY_CLASS = {"2": "delivered", "4": "delayed", "5": "failed"}  # if there is no Action
 # RFC 3464, 2.2
 _MESSAGE_FIELDS = frozenset(
     {"reporting-mta", "original-envelope-id", "dsn-gateway", "received-from-mta", "arrival-date"}
@@ -50,7 +50,7 @@ _MOST_FIELDS = 40  # in a group
 
 
 def read_delivery_status(mail: MailPart, *, null_sender: bool = False) -> Report | None:
-    """The recipients in a delivery status notification; None for another mail.
+    """The report of a delivery status notification; None for another mail.
 
     The fields may also be in the text of a mail that looks like a bounce. If a bounce was bounced itself, and came back
     inside another one, the inner one is read.
@@ -158,7 +158,7 @@ def _fields(text: str) -> Iterator[list[tuple[str, str]]]:
     groups: list[str] = []
     for group in re.split(r"\n{2,}", lines, maxsplit=_MOST_GROUPS)[:_MOST_GROUPS]:
         if groups and group.startswith((" ", "\t")):
-            groups[-1] += "\n" + group  # an empty line in the midst of a folded field
+            groups[-1] += "\n" + group  # an empty line in the middle of a folded field
         else:
             groups.append(group)
     for group in groups:

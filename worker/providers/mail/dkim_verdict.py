@@ -1,11 +1,11 @@
-"""Verdicts of others on DKIM: which domain's signature they call good.
+"""DKIM verdicts of other servers: the domains whose signatures they found valid.
 
-A vendor that says only "pass" for the whole mail does not say for which signature. Anybody can add a good signature of
-his own domain to a mail that pretends to come from a feedback loop; so such a verdict counts only if all signatures of
-the mail have one domain.
+A vendor that only says "pass" does not say which signature passed. Anybody can add a valid signature of his own domain
+to a mail that pretends to come from a feedback loop. So such a verdict counts only if all signatures of the mail have
+one domain.
 
-A good signature covers the body and the fields that its h= names, and no others: anybody who passes on a signed mail
-can add a To, or another boundary that splits the body into other parts (RFC 6376, 8.15).
+A valid signature covers the body and the fields in its h=, and no others: whoever passes on a signed mail can add a To,
+or a boundary that splits the body into other parts (RFC 6376, 8.15).
 """
 
 import re
@@ -43,7 +43,7 @@ def signing_domains(message: bytes) -> dict[str, bool]:
 
 
 def signed_fields(message: bytes, domains: Collection[str]) -> frozenset[str]:
-    """The fields, in lower case, that all signatures of these domains cover, as it is unknown which one is good."""
+    """The fields, in lower case, that all signatures of these domains cover: nobody knows which of them is valid."""
     wanted = {domain.lower().rstrip(".") for domain in domains}
     covered = [
         frozenset(_BLANKS.sub("", tags.get("h", "")).lower().split(":"))
@@ -54,13 +54,13 @@ def signed_fields(message: bytes, domains: Collection[str]) -> frozenset[str]:
 
 
 def passed_unnamed(message: bytes) -> tuple[str, ...]:
-    """The domain that a "pass" without a name speaks of; () when the mail leaves a choice."""
+    """The domain that a "pass" without a domain means; () if the mail has signatures of several domains."""
     domains = signing_domains(message)
     return passed_named(message, domains) if len(domains) == 1 else ()
 
 
 def passed_named(message: bytes, passed: Collection[str]) -> tuple[str, ...]:
-    """The domains of a verdict whose signature is in the mail and covers the whole body."""
+    """The domains of a verdict, if their signature is in the mail and covers the whole body."""
     domains = signing_domains(message)
     return tuple(domain for domain in passed if _DOMAIN.fullmatch(domain) and domains.get(domain, False))
 

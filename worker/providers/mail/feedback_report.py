@@ -1,10 +1,10 @@
-"""Complaints: reports of feedback loops (ARF, RFC 5965), and other formats before, beside and after that.
+"""Complaints: reports of feedback loops in ARF (RFC 5965), and in other formats.
 
-Types: https://www.iana.org/assignments/marf-parameters/. Forms that differ: Microsoft until 2026 (no report part
-at all; the recipient in X-HmXmrOriginalRecipient of the returned mail) and since (a report that names nobody),
-AOL's `X-Loop: scomp`, Return Path's and Comcast's hashes for addresses, X-ARF (the report as JSON or YAML),
-SpamCop's plain text, and authentication failures (RFC 6591), which have the same MIME type and are no complaints.
-SpamCop's and X-ARF's forms were verified in public parsers and samples of theirs alone.
+Types: https://www.iana.org/assignments/marf-parameters/. Other forms: Microsoft until 2026 (no report part; the
+recipient is in X-HmXmrOriginalRecipient of the returned mail) and since then (a report that names nobody), AOL's
+`X-Loop: scomp`, Return Path's and Comcast's hashes instead of addresses, X-ARF (the report as JSON or YAML), SpamCop's
+plain text, and authentication failures (RFC 6591), which have the same MIME type but are no complaints. The forms of
+SpamCop and X-ARF are known only from public parsers and their samples.
 """
 
 import re
@@ -18,19 +18,19 @@ from worker.providers.mail.quoted_words import prose_of
 from worker.providers.mail.report import Report, ReportEntry
 from worker.providers.payload.json_payload import WORD_LIMIT, fit_text
 
-# The meaning of each feedback type. "other" is a complaint only if it comes from a known reporter (reading.py).
+# The meaning of each feedback type. "other" is a complaint only if it comes from a known reporter (mail_events.py).
 FEEDBACK_TYPES: dict[str, tuple[Kind, Cause]] = {
     "abuse": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     "fraud": (Kind.COMPLAINT, Cause.FRAUD_REPORT),
-    "virus": (Kind.OTHER, Cause.VIRUS),  # about the message; no reader's word
+    "virus": (Kind.OTHER, Cause.VIRUS),  # about the message, not a reader's complaint
     "other": (Kind.OTHER, Cause.NONE),
-    "not-spam": (Kind.OTHER, Cause.NONE),  # RFC 6430; it lifts nothing by itself
+    "not-spam": (Kind.OTHER, Cause.NONE),  # RFC 6430; it lifts no block
     "auth-failure": (Kind.OTHER, Cause.SENDER_AUTHENTICATION),  # RFC 6591
-    "dmarc": (Kind.OTHER, Cause.SENDER_AUTHENTICATION),  # its draft's name
+    "dmarc": (Kind.OTHER, Cause.SENDER_AUTHENTICATION),  # the name in a draft
     "opt-out": (Kind.UNSUBSCRIBE, Cause.NONE),  # drafts before RFC 5965
     "opt-out-list": (Kind.UNSUBSCRIBE, Cause.NONE),
     "miscategorized": (Kind.OTHER, Cause.NONE),
-    "spamtrap": (Kind.OTHER, Cause.NONE),  # ours: "abuse", from one who owns the address as a trap
+    "spamtrap": (Kind.OTHER, Cause.NONE),  # our word: "abuse" from the owner of a spam trap
 }
 SPAMTRAP = "spamtrap"
 
@@ -39,7 +39,7 @@ _LOOPS_BY_SENDER = ("staff@hotmail.com", "complaints@email-abuse.amazonses.com",
 _TRAPS = ("spamtrap", "spam trap", "trap hit", "honeypot", "honey pot")
 _TRAP_AGENTS = ("abusix",)
 _SPAMCOP_SENDER, _SPAMCOP_MARK = "@reports.spamcop.net", "[ Offending message ]"
-# What X-ARF calls its reports, in versions 0.2 to 4 (https://xarf.org/docs/types/): those about a mail.
+# X-ARF's types of reports about a mail, in versions 0.2 to 4 (https://xarf.org/docs/types/).
 _XARF_TYPES = {
     "spam": "abuse",
     "abuse": "abuse",
@@ -53,7 +53,7 @@ _MOST_RECIPIENTS = 20
 
 
 def read_feedback_report(mail: MailPart) -> Report | None:
-    """What a feedback loop reports, None if the mail is from none."""
+    """The report of a feedback loop; None for another mail."""
     leaves = list(mail.leaves())
     returned = _returned_headers(leaves)
     for leaf in leaves:
@@ -84,7 +84,7 @@ def _is_xarf(leaf: MailPart) -> bool:
 
 
 def _is_report_in_disguise(mail: MailPart, leaf: MailPart) -> bool:
-    """A report part that was sent as plain text, in a mail that calls itself a report."""
+    """True for a report part that was sent as plain text, in a mail that calls itself a report."""
     is_report = mail.parameters.get("report-type", "").lower() == "feedback-report"
     return is_report and leaf.text()[:4_000].lower().lstrip().startswith(("feedback-type:", "user-agent:", "version:"))
 

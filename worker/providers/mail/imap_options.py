@@ -32,7 +32,7 @@ TLS: Option[Tls] = checked_elsewhere("imap_tls", "tls", lambda value: value if v
 VERIFY_DKIM = checked_elsewhere("imap_verify_dkim", True, lambda value: value)  # noqa: FBT003 - the default
 AFTER_FETCH = checked_elsewhere("after_fetch", "flag", _text)
 _TEXTS = (HOST, USER, FOLDER, TLS, AFTER_FETCH)
-# check_imap_options tells what is wrong with them.
+# check_imap_options reports their mistakes.
 IMAP_OPTIONS: tuple[Option[Any], ...] = (HOST, PORT, USER, PASSWORD, FOLDER, TLS, VERIFY_DKIM, AFTER_FETCH)
 
 
@@ -66,7 +66,7 @@ def can_be_posted_to(source: Source) -> bool:
 
 
 def imap_mailbox(source: Source) -> ImapMailbox | None:
-    """The mailbox of a source that `check_imap_options` finds nothing wrong with; None if it has none."""
+    """The mailbox of the source; None if it has none, or if `check_imap_options` reports a mistake."""
     if not has_mailbox(source) or check_imap_options(source):
         return None
     tls = TLS.of(source)

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from worker.errors import UnreadablePayload
 
 MAX_DEPTH = 8
-MAX_PARTS = 60  # in one mail; more only ever lie in bombs
+MAX_PARTS = 60  # in one mail; only attacks have more
 MAX_HEADER_BYTES = 128 * 1024
 MAX_FIELDS = 400
 MAX_VALUE_CHARACTERS = 8_000
@@ -32,7 +32,7 @@ RETURNED_TYPES = frozenset(
         "message/global",
         "message/global-headers",
         "text/rfc822-headers",
-        "text/rfc822-header",  # no registered type, but some write it
+        "text/rfc822-header",  # not registered, but some servers write it
     }
 )
 
@@ -84,7 +84,7 @@ class MailPart(Struct, frozen=True, kw_only=True):
     """A mail, or a part of one. A returned message (RETURNED_TYPES) is the one part of its part."""
 
     headers: Headers
-    content_type: str  # in lower case, "text/plain" where none is told
+    content_type: str  # in lower case; "text/plain" if there is none
     parameters: dict[str, str]  # of the content type, names in lower case
     # The encoded part after the headers, as positions in the whole mail. With its own bytes, each part would be a copy
     # of everything below it.
@@ -117,7 +117,7 @@ class MailPart(Struct, frozen=True, kw_only=True):
 
 
 def read_mail_part(message: bytes) -> MailPart:
-    """The whole mail taken apart; raises UnreadablePayload if it is not a mail."""
+    """The mail with its parts; raises UnreadablePayload if it is not a mail."""
     if b"\r\r\n" in message[:MAX_HEADER_BYTES]:  # lines that end in LF, with CR LF inside
         message = message.replace(b"\r\r\n", b"\n")
     lines = message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n\t ")
@@ -132,7 +132,7 @@ def read_mail_part(message: bytes) -> MailPart:
 
 
 def read_headers(lines: bytes) -> tuple[Headers, bytes]:
-    """The header fields before the first empty line, and what follows it. Lines that are no fields are left out."""
+    """The header fields before the first empty line, and the rest. Lines that are no fields are left out."""
     headers, body = _headers_at(lines, 0, len(lines))
     return headers, lines[body:]
 
@@ -153,7 +153,7 @@ def _headers_at(lines: bytes, begin: int, end: int) -> tuple[Headers, int]:
 
 
 def _header_text(value: bytes) -> str:
-    """The same as `decoded` by UTF-8, for what every mail has dozens of."""
+    """The same as `decoded` with UTF-8, but faster: each mail has dozens of fields."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -185,7 +185,7 @@ def _transfer_decoded(body: bytes, encoding: str) -> bytes:
 
 
 class _Reader:
-    """One reading of one mail, which counts its parts."""
+    """Reads one mail, and counts its parts."""
 
     def __init__(self) -> None:
         self.parts_left = MAX_PARTS
@@ -226,7 +226,7 @@ def _content_type(value: str) -> tuple[str, dict[str, str]]:
 
 
 def _pieces(part: MailPart) -> list[tuple[int, int]]:
-    """The parts between the boundaries; if the named boundary never occurs, between those that are likely meant."""
+    """The parts between the boundaries. If the named boundary does not occur, a likely one is taken."""
     boundary = part.parameters.get("boundary", "").strip().encode()
     pieces = _between(part, boundary) if boundary else []
     if not pieces and (likely := part.first_boundary()):

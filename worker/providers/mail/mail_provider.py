@@ -14,8 +14,8 @@ from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.source_options import Option
 from worker.providers.bound_source import BoundSource, Parse
+from worker.providers.mail.mail_events import VOCABULARY, read_mail
 from worker.providers.mail.options import MAIL_OPTIONS, MailOptions, check_mail_options, read_mail_options
-from worker.providers.mail.reading import VOCABULARY, read_mail
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.providers.provider import Provider
 from worker.providers.remark import Remark
@@ -24,7 +24,7 @@ Unwrap = Callable[[Envelope], ReceivedMail]
 
 
 def read_without_keys(envelope: Envelope) -> list[FeedbackEvent]:
-    """Never parses: without the keys, a genuine report would be kept as unverified for good."""
+    """Never parses: without the keys, even a genuine report would be stored as unverified."""
     raise UnreadablePayload(
         f"mail: source {envelope.source!r} is not configured here: start the processors with the configuration of"
         " receivers and the mailbox process, then replay"
@@ -42,14 +42,14 @@ def verifies_no_dkim(_source: Source) -> bool:
 
 
 class MailProvider(Provider, frozen=True, kw_only=True):
-    """A provider whose webhooks carry whole mails: reports of feedback loops, and bounces."""
+    """A provider whose webhooks contain whole mails: reports of feedback loops, and bounces."""
 
     unwrap: Unwrap  # the mail that was posted; raises UnreadablePayload if the request has no mail
-    unwrap_for: Callable[[Source], Unwrap] | None = None  # the same, where the source's options have a say
-    # Whether mail that comes in by a source tells, beyond doubt, whose DKIM signature holds.
+    unwrap_for: Callable[[Source], Unwrap] | None = None  # the same, if it depends on the source's options
+    # True if the DKIM verdict on mail of this source cannot be forged.
     believes_dkim: Callable[[Source], bool] = verifies_no_dkim
     parse: Parse = read_without_keys  # of a source that is configured, see bind_usually
-    batches: bool = True  # a bounce may tell of several recipients
+    batches: bool = True  # a bounce may be about several recipients
     vocabulary: Mapping[str, tuple[Kind, Cause]] = MappingProxyType(VOCABULARY)
     options: tuple[Option[Any], ...] = MAIL_OPTIONS
     no_sample: str = (

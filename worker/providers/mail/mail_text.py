@@ -8,7 +8,8 @@ from email.utils import parsedate_to_datetime
 from schemas.address import normalise_address
 from worker.providers.payload.vendor_time import from_iso
 
-# Not the end of a longer local part, as Exchange writes for who has no address: that would be somebody else's.
+# Not the end of a longer local part, which Exchange writes for people without an address: the end may be the address
+# of somebody else.
 _ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"'@\\])[^\s<>()\[\],;:\"'@\\]{1,64}@[^\s<>()\[\],;:\"'@\\]{1,255}")
 _ENCAPSULATED = ("imceaex-", "imceainvalid-")  # Exchange's way to write a directory's name as an address
 _DATE = re.compile(
@@ -34,7 +35,7 @@ def addresses_in(text: str) -> list[str]:
 
 
 def typed_value(value: str) -> tuple[str, str]:
-    """`rfc822; jane@example.org` as ("rfc822", "jane@example.org"); the type is "" where none is told."""
+    """`rfc822; jane@example.org` as ("rfc822", "jane@example.org"); the type is "" if there is none."""
     kind, separator, rest = value.partition(";")
     if not separator or not re.fullmatch(r"\s*[A-Za-z0-9-]{1,30}\s*", kind):
         return "", value.strip()

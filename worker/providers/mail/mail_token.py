@@ -1,10 +1,10 @@
-"""Our own token in a mail, by which a report shows its recipient, and that it answers a mail of ours.
+"""Our own token in a mail. It proves that a report is about a mail of ours, and names the recipient.
 
-A token contains the address, the account and, if wanted, the sender's own id of the message; nothing need be looked
-up. It is authenticated and unreadable without the key (a synthetic IV, as in RFC 5297, made of HMAC-SHA256): so
-no feedback loop can find the address in it and redact it. Written in a-z and 2-7 after `bk1`, it survives servers
-that change the case of a local part, and stands in URLs, header fields and Message-IDs unescaped. docs/mail.md
-describes the format byte by byte.
+A token contains the address, the account and, if wanted, the sender's own id of the message, so nothing is looked up.
+It is authenticated, and unreadable without the key (a synthetic IV, as in RFC 5297, made of HMAC-SHA256): no feedback
+loop can find the address in it and redact it. It is written in a-z and 2-7 after `bk1`, so it survives servers that
+change the case of a local part, and needs no escaping in URLs, header fields and Message-IDs. docs/mail.md describes
+the format byte by byte.
 """
 
 import base64
@@ -21,12 +21,12 @@ from schemas.address import normalise_address
 from schemas.source import Secret
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, fit_text
 
-MARK = "bk1"  # the 1 occurs nowhere after it, so that a token is found wherever it stands
+MARK = "bk1"  # the 1 does not occur in the rest of a token, so a token is found anywhere in a text
 TAG_BYTES = 8
 LOCAL_PART_LIMIT = 64  # octets, RFC 5321, 4.5.3.1.1
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789.@-_+=/ "
-_BASE = len(_ALPHABET) + 1  # no character counts as 0, which could not be told from nothing
+_BASE = len(_ALPHABET) + 1  # no character is 0: a 0 at the beginning would be lost
 _NUMBER_OF = {character: number for number, character in enumerate(_ALPHABET, 1)}
 _PACKED, _PLAIN = b"\x01", b"\x02"
 _MAX_CONTENT_BYTES = 600
@@ -38,14 +38,14 @@ class MailToken(Struct, frozen=True, kw_only=True):
     """The content of a token whose tag was verified."""
 
     address: str
-    account: str | None = None  # None: the account of the source that the report comes to
+    account: str | None = None  # None: the account of the source that receives the report
     message_id: str | None = None  # the sender's own
 
 
 def make_token(address: str, *, secret: str, account: str | None = None, message_id: str | None = None) -> str:
     """The token for a mail to `address`; the same for the same arguments.
 
-    An address of 37 characters gives one of 59, which with `b+` before it is a local part of the 61 that it may have.
+    An address of 37 characters makes a token of 59; with `b+` before it, that is a local part of 61 octets.
     """
     fields = [normalise_address(address) or address, quote(account or ""), quote(message_id or "")]
     content = _pack(" ".join(fields).rstrip(" "))
@@ -64,10 +64,10 @@ def make_verp_sender(
     prefix: str = "b",
     separator: str = "+",
 ) -> str | None:
-    """The envelope sender for a mail to `address`, so that its bounces come back to the token.
+    """The envelope sender for a mail to `address`: bounces come back to it, with the token.
 
-    None if even without the message id the local part would exceed its 64 octets: such a mail carries its token
-    in a header alone.
+    None if the local part would exceed its 64 octets even without the message id: such a mail has its token only in a
+    header.
     """
     for kept in (message_id, None):
         local = prefix + separator + make_token(address, secret=secret, account=account, message_id=kept)
@@ -82,7 +82,7 @@ def read_token(text: str, secrets: Sequence[Secret]) -> MailToken | None:
 
 
 def genuine_tokens(text: str, secrets: Sequence[Secret]) -> Iterator[MailToken]:
-    """All genuine tokens in a text; of what looks like one, the first ten are tried."""
+    """All genuine tokens in a text. The first ten that look like tokens are tried."""
     for number, match in enumerate(_FOUND.finditer(text)):
         if number == _MOST_TRIED:
             return
@@ -125,7 +125,7 @@ def _tag(secret: str, content: bytes) -> bytes:
 
 
 def _mask(secret: str, tag: bytes, content: bytes) -> bytes:
-    """The content, masked with the key stream of the tag; the same step masks and unmasks."""
+    """The content, masked with the key stream of the tag. Masking it again unmasks it."""
     stream = b""
     while len(stream) < len(content):
         block = bytes([len(stream) // 32])
@@ -134,7 +134,7 @@ def _mask(secret: str, tag: bytes, content: bytes) -> bytes:
 
 
 def _pack(text: str) -> bytes:
-    """Five and a half bits for a character of addresses, otherwise UTF-8."""
+    """Five and a half bits for each character if all are common in addresses, otherwise UTF-8."""
     number = 0
     for character in text:
         if character not in _NUMBER_OF:

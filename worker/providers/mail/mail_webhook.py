@@ -1,7 +1,7 @@
-"""Mail as an MTA hands it over: the raw message as the body of a POST, its SMTP envelope in two headers.
+"""Mail that an MTA posts: the raw message as the body, and its SMTP envelope in two headers.
 
-`bouncekeeper mailbox` queues what it takes from an IMAP mailbox under this provider too; it tells more, in
-headers that no HTTP request can set, as they are not among `kept_headers`.
+`bouncekeeper mailbox` queues the mail of an IMAP mailbox under this provider too, with more headers. No HTTP request
+can set those, because they are not among `kept_headers`.
 """
 
 from functools import partial
@@ -31,8 +31,8 @@ MAIL_CONTENT_TYPE = "message/rfc822"
 RECIPIENT_HEADER = "x-envelope-to"
 SENDER_HEADER = "x-envelope-from"
 
-# What only the mailbox process writes: the domains, blank between them, whose signature it verified, and when the
-# mailbox took the mail (ISO 8601).
+# Only the mailbox process writes these: the domains whose signature it verified, with blanks between them, and when the
+# mailbox received the mail (ISO 8601).
 DKIM_PASS_HEADER = "x-bouncekeeper-dkim-pass"  # noqa: S105 - the name of a header
 DELIVERED_AT_HEADER = "x-bouncekeeper-delivered-at"
 
@@ -49,15 +49,15 @@ def fetches_with_dkim(source: Source) -> bool:
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Dates what is fetched by the mailbox."""
+    """Dates fetched mail by its arrival in the mailbox."""
     return msgspec.structs.replace(bound, parse=partial(_parse_as_delivered, parse=bound.parse))
 
 
 def _parse_as_delivered(envelope: Envelope, *, parse: Parse) -> list[FeedbackEvent]:
-    """The events that the mail tells of, received when the mailbox took it; raises UnreadablePayload."""
+    """The events of the mail, with the time when the mailbox received it. Raises UnreadablePayload."""
     delivered_at = from_iso(envelope.headers.get(DELIVERED_AT_HEADER))
     if delivered_at is not None and delivered_at < envelope.received_at:
-        # Fetched again after a crash it is dated alike, and what lay in a mailbox for a year is no news.
+        # Mail that is fetched again after a crash gets the same time, and mail of last year stays old.
         envelope = msgspec.structs.replace(envelope, received_at=delivered_at)
     return parse(envelope)
 
@@ -75,11 +75,11 @@ def unwrap(envelope: Envelope) -> ReceivedMail:
 
 
 def envelope_address(written: str | None) -> str | None:
-    """The address of an SMTP envelope: "" for the null sender, however it is written, None for none."""
+    """The address of an SMTP envelope; "" for the null sender in any form, None if there is no address."""
     if written is None:
         return None
     address = written.strip().removeprefix("<").removesuffix(">").strip()
-    # What Postfix's pipe(8) writes for the null sender, unless told otherwise.
+    # Postfix's pipe(8) writes this for the null sender by default.
     return "" if address.upper() == "MAILER-DAEMON" else address
 
 

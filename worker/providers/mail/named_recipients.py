@@ -1,7 +1,7 @@
-"""Whom a notice in prose says that it could not reach: by the lines on which servers name recipients.
+"""The recipients that a bounce in prose names, found by the lines on which servers name recipients.
 
-An address in a notice may as well be the sender's, a postmaster's or a Message-ID. So a name counts only in a place
-where servers put recipients, or as the one address that also stands in the returned mail's To.
+Other addresses in it may be the sender's, a postmaster's or a Message-ID. So an address counts only in a place where
+servers write recipients, or if it is the only one that is also in the To of the returned mail.
 """
 
 import re
@@ -42,7 +42,7 @@ _MOST = 50
 
 
 def named_recipients(notice: str, returned: Headers) -> list[str]:
-    """The recipients that the notice names, each once; [] where it names none, or where that is open."""
+    """The recipients that the notice names, each once; [] if it names none, or if it is not clear whom."""
     recipients: dict[str, None] = {}
     for line in _LINES:
         for match in line.finditer(notice):
@@ -56,7 +56,7 @@ def named_recipients(notice: str, returned: Headers) -> list[str]:
 
 
 def senders_of(mail: MailPart, returned: Headers) -> frozenset[str]:
-    """The addresses that are ours or the reporter's own: those are never blamed."""
+    """Our own addresses and the reporter's, which are never blamed."""
     theirs = [mail.headers.get("from"), mail.headers.get("to"), mail.headers.get("reply-to")]
     own = [returned.get(name) for name in ("from", "sender", "reply-to", "return-path", "message-id", "errors-to")]
     addresses = {address for value in (*theirs, *own) for address in addresses_in(value)}

@@ -1,13 +1,14 @@
-"""What a source of mail may be configured with, besides what its way in has of its own.
+"""The options of all sources of mail.
 
 `token_secrets`: the keys of our own tokens, several while one is being replaced. They may be read from files
-(`token_secrets_files`) and are not among `secrets`, as those are shown to the program that posts the mail.
-`bounce_domain`, `verp_separator`: where bounces come back to, and how a local part is divided: `b+…@bounce_domain`.
-`known_reporters`: whose DKIM signature is believed in a complaint; "defaults" is the table of known loops.
-`report_addresses`: where the loops send to. A report that is believed for its signature must be addressed to one
-of them; where none is named, such a report is believed for what its reporter wrote, not for the mail it returns.
+(`token_secrets_files`), and are not among `secrets`, which the program that posts the mail knows.
+`bounce_domain`, `verp_separator`: the domain to which bounces come back, and what divides a local part:
+`b+…@bounce_domain`.
+`known_reporters`: the reporters whose DKIM signature proves a complaint; "defaults" is the table of known loops.
+`report_addresses`: the addresses to which the loops send. A report that is believed for its signature must be addressed
+to one of them. Without any, only what the reporter wrote is believed, not the mail that the report returns.
 `authentication_results_from`: the authserv-ids of the operator's own servers (RFC 8601).
-`accept_reports`: "verified", or "all": the operator's word that nothing forged reaches the source.
+`accept_reports`: "verified", or "all" if the operator knows that nothing forged reaches the source.
 """
 
 from typing import Any
@@ -61,11 +62,11 @@ ACCEPTS_ALL = checked_elsewhere("accept_reports", False, lambda value: value == 
 
 _LISTS = (TOKEN_SECRETS, KNOWN, REPORT_ADDRESSES, RESULTS_FROM)
 _TEXTS = (BOUNCE_DOMAIN, VERP_SEPARATOR, ACCEPTS_ALL)
-MAIL_OPTIONS: tuple[Option[Any], ...] = (*_LISTS, *_TEXTS)  # check_mail_options tells what is wrong with them
+MAIL_OPTIONS: tuple[Option[Any], ...] = (*_LISTS, *_TEXTS)  # check_mail_options reports their mistakes
 
 
 class MailOptions(Struct, frozen=True, kw_only=True):
-    """The options of a source, read."""
+    """The options of one source."""
 
     token_secrets: tuple[Secret, ...] = ()
     bounce_domain: str = ""
@@ -77,7 +78,7 @@ class MailOptions(Struct, frozen=True, kw_only=True):
 
 
 def read_mail_options(source: Source) -> MailOptions:
-    """The options as they are used; what is unusable counts as not given (check_mail_options reports it)."""
+    """The source's options. Unusable values count as missing; check_mail_options reports them."""
     return MailOptions(
         token_secrets=TOKEN_SECRETS.of(source),
         bounce_domain=BOUNCE_DOMAIN.of(source).lower(),
@@ -92,7 +93,7 @@ def read_mail_options(source: Source) -> MailOptions:
 def check_mail_options(source: Source, *, verifies_dkim: bool = False) -> list[str]:
     """The mistakes in the source's options, each with its remedy.
 
-    `verifies_dkim`: the way in verifies signatures itself, or is told of them by its vendor.
+    `verifies_dkim`: signatures are verified here, or by the vendor.
     """
     options = source.options
     problems = [

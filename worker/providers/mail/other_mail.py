@@ -1,7 +1,7 @@
-"""Mail that comes to the same mailboxes and reports nothing about an address: told apart, so that nothing follows.
+"""Recognises mail that arrives in the same mailboxes but reports no failure, so that it has no effect.
 
-An out-of-office reply comes back to the same envelope sender as a bounce, also from the null sender; the token in
-it tells who, never why.
+An out-of-office reply comes back to the same envelope sender as a bounce, often from the null sender too. Its token
+tells who replied, but not that anything is wrong.
 """
 
 import re
@@ -13,7 +13,7 @@ from worker.providers.mail.mail_text import addresses_in, mail_time
 from worker.providers.mail.quoted_words import notice_and_copy, prose_of, returned_headers
 from worker.providers.mail.report import Report, ReportEntry
 
-# What such mail is called, and what becomes of it.
+# The names of such mail, with kind and cause of its event.
 OTHER_MAIL: dict[str, tuple[Kind, Cause]] = {
     "mail/auto_reply": (Kind.OTHER, Cause.AUTO_REPLY),
     "mail/challenge": (Kind.OTHER, Cause.CHALLENGE_RESPONSE),
@@ -65,7 +65,7 @@ def read_request_to_unsubscribe(mail: MailPart) -> Report | None:
 
 
 def read_auto_reply(mail: MailPart) -> Report | None:
-    """An automatic answer of a person's mailbox; None for another mail, such as a postmaster that quotes a refusal."""
+    """An automatic reply of a person's mailbox; None for another mail, such as a postmaster's that quotes a refusal."""
     if not is_auto_reply(mail) or (is_from_daemon(mail) and refuses(mail)):
         return None
     changed = _ADDRESS_CHANGED.search(_beginning(mail))
@@ -73,7 +73,7 @@ def read_auto_reply(mail: MailPart) -> Report | None:
 
 
 def is_auto_reply(mail: MailPart) -> bool:
-    """True for what only a person's mailbox sends by itself (RFC 3834, and what is older or ignores it)."""
+    """True for mail that only a person's mailbox sends automatically (RFC 3834, and older or other conventions)."""
     headers = mail.headers
     precedence = headers.get("precedence").strip().lower()
     return (
@@ -86,7 +86,7 @@ def is_auto_reply(mail: MailPart) -> bool:
 
 
 def read_remaining(mail: MailPart) -> Report:
-    """What is left when a mail is neither complaint nor bounce: named for what it seems to be."""
+    """The report for any other mail, with a name for what it seems to be."""
     return Report(entries=(_entry(mail, _name_of(mail)),), returned=returned_headers(mail) or Headers())
 
 

@@ -1,9 +1,9 @@
-"""Bounces in prose: what servers write that follow no RFC, by the detectors of flufl.bounce and our own tables.
+"""Bounces in prose, from servers that follow no RFC: read by the detectors of flufl.bounce and by our own tables.
 
-flufl.bounce (https://fluflbounce.readthedocs.io) knows the forms of qmail, Exim, Exchange, GroupWise, Yahoo and
-some seventy others, and tells who bounced and whether the server goes on trying. Why, it does not tell: that is
-read from the words that the bounce quotes. It is given a copy of the mail that is decoded, short, and without the
-mail that is returned, whose body it would otherwise read as well.
+flufl.bounce (https://fluflbounce.readthedocs.io) knows the forms of qmail, Exim, Exchange, GroupWise, Yahoo and some
+seventy others. It tells the recipients, and whether the server will try again, but not the reason: that is read from
+the words that the bounce quotes. It gets a short, decoded copy of the mail, without the returned mail, whose body it
+would read as well.
 """
 
 import logging
@@ -23,7 +23,7 @@ from worker.providers.mail.named_recipients import named_recipients, senders_of
 from worker.providers.mail.quoted_words import notice_and_copy, prose_of, returned_headers, words_about
 from worker.providers.mail.report import Report, ReportEntry
 
-logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each detector that it tries or that stumbles
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each detector that it tries or that fails
 
 _MOST_RECIPIENTS = 50
 # The detectors' patterns take time with the square of a line's length.
@@ -31,7 +31,7 @@ _LONGEST_LINE = 200
 _MOST_CHARACTERS = 24_000
 _MOST_LINES = 1_500
 _READ_BY_DETECTORS = ("subject", "x-mailer", "content-description")
-_NOBODY = "nobody@sender.invalid"  # one of them stumbles over a From field without an address
+_NOBODY = "nobody@sender.invalid"  # one of them fails at a From field without an address
 
 _STILL_TRYING = re.compile(
     r"will (?:keep|be) (?:re)?tr(?:y|ied)|will be retried|still (?:being retried|trying)|no action is required"
@@ -41,10 +41,10 @@ _STILL_TRYING = re.compile(
 
 
 def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
-    """What a bounce in prose says of each recipient; None for another mail.
+    """The report of a bounce in prose; None for another mail.
 
-    `null_sender`: its envelope had no sender, as that of all servers' messages, and of some people's replies. Its
-    entries name nobody where it plainly is a bounce, but whose remains unsaid.
+    `null_sender`: its envelope had no sender, as all messages of servers, and the replies of some people. The entry
+    names nobody if the mail is clearly a bounce, but does not say for whom.
     """
     is_bounce = looks_like_bounce(mail, null_sender=null_sender)
     if not (is_bounce or null_sender):
@@ -65,7 +65,8 @@ def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
         words = words_about(notice, None)
         if words is None and not has_bounce_subject(mail):
             return None
-        # The returned mail tells after whose name the words stand, and no more: it is not believed for whom they blame.
+        # The recipient of the returned mail only helps to find the words about it. It is not believed to be the one
+        # that failed.
         original_recipient = next(
             (address for address in addresses_in(returned.get("to")) if address in notice.lower()), None
         )
@@ -97,14 +98,14 @@ def _entry(
 
 
 def _detected(mail: MailPart, notice: str) -> tuple[list[str], list[str]]:
-    """The addresses that fail for now, and those that failed; both sorted, and all of them words of the notice.
+    """The addresses that the server still tries, and those that failed, both sorted. All of them are in the notice.
 
-    The detectors see a copy in ASCII, and some of them read the returned mail as well.
+    The detectors read a copy in ASCII, and some of them read the returned mail as well.
     """
     try:
         temporary, permanent = all_failures(_for_detectors(mail, [_MOST_CHARACTERS]))
     except (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError):
-        return [], []  # a detector stumbled over what it did not expect: our own words still apply
+        return [], []  # a detector did not expect such a mail: our own tables still apply
     notice_addresses = {*addresses_in(notice), *addresses_in(mail.headers.get("x-failed-recipients"))}
     return _addresses(temporary, notice_addresses), _addresses(permanent, notice_addresses)
 

@@ -1,4 +1,4 @@
-"""What a far server said, as the prose of a bounce quotes it."""
+"""The words of the receiving server, as the prose of a bounce quotes them."""
 
 import re
 from collections.abc import Collection
@@ -7,12 +7,12 @@ from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart, r
 from worker.providers.mail.mail_text import html_as_text
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT
 
-LONGEST_LINE = 998  # RFC 5322, 2.1.1; what is longer was never written for a reader
+LONGEST_LINE = 998  # RFC 5322, 2.1.1; longer lines are not written for people
 _MOST_CHARACTERS = 64_000
 _MOST_LINES = 12
 _BEFORE_ADDRESS = frozenset(" \t<>()[],;:\"'=|*")
 
-# Where the returned mail begins, in bounces that have it in the same text as their own words.
+# The beginning of the returned mail, in bounces that copy it below their own text.
 _COPY = re.compile(
     r"^(?:[->=* ]{2,}.{0,80}(?:copy of (?:the|your) message|original message|returned message|message headers)"
     r"|--- ?below (?:this line|the next line)|original message (?:follows|headers|details)"
@@ -28,7 +28,7 @@ _REPLY = re.compile(r"(?<![\w.:/@#+-])[45][0-5-7]\d[- ]|\b[45]\.\d\.\d{1,3}\b")
 
 
 def prose_of(mail: MailPart) -> str:
-    """All that a mail says to its reader, without the mail that it returns as a part; lines cut to LONGEST_LINE."""
+    """The text of a mail, without the mail that it returns as a part. Lines are cut to LONGEST_LINE."""
     texts = [leaf.text() for leaf in mail.leaves() if leaf.content_type == "text/plain"]
     if not any(text.strip() for text in texts):
         texts = [html_as_text(leaf.text()) for leaf in mail.leaves() if leaf.content_type == "text/html"]
@@ -37,7 +37,7 @@ def prose_of(mail: MailPart) -> str:
 
 
 def notice_and_copy(prose: str) -> tuple[str, Headers]:
-    """What the server itself wrote, and the header of the mail that it copied below."""
+    """The text that the server itself wrote, and the header of the mail that it copied below."""
     copy = _COPY.search(prose)
     fields = _FIELDS.search(prose, copy.end() if copy else 0)
     begin = min((match.start() for match in (copy, fields) if match), default=len(prose))
@@ -46,7 +46,7 @@ def notice_and_copy(prose: str) -> tuple[str, Headers]:
 
 
 def returned_headers(mail: MailPart) -> Headers | None:
-    """The header of the mail that is returned as a part, None if none is."""
+    """The header of the mail that is returned as a part; None if there is none."""
     for leaf in mail.leaves():
         if leaf.content_type in RETURNED_TYPES and leaf.parts:
             return leaf.parts[0].headers
@@ -54,15 +54,15 @@ def returned_headers(mail: MailPart) -> Headers | None:
 
 
 def has_copy(prose: str) -> bool:
-    """True if a notice ends where a copy of the mail begins."""
+    """True if there is a copy of the mail below the notice."""
     return bool(_COPY.search(prose) or _FIELDS.search(prose))
 
 
 def words_about(notice: str, address: str | None, *, others: Collection[str] = ()) -> str | None:
-    """The lines of a notice from where it names the address, otherwise from the first that quotes a reply code.
+    """The lines of a notice from the address on, or from the first reply code if the address is not there.
 
-    They end where the notice names one of `others`: each recipient has words of its own (RFC 3464, 2.3). Where there
-    are others, words that stand beside no name are nobody's.
+    They end before the next address in `others`: each recipient has words of its own (RFC 3464, 2.3). If there are
+    others, words without an address belong to nobody.
     """
     lines = notice.split("\n")
     begin = None
@@ -84,7 +84,7 @@ def words_about(notice: str, address: str | None, *, others: Collection[str] = (
 
 
 def _names(line: str, address: str) -> bool:
-    """True if the address stands in the line, and not as the end of a longer one."""
+    """True if the line contains the address, and not only as the end of a longer one."""
     lowered = line.lower()
     place = lowered.find(address)
     while place >= 0:

@@ -64,7 +64,7 @@ def _candidates(
 
 
 def _from_returned(returned: Headers, fields: Headers) -> Iterator[tuple[str, str]]:
-    """The address in the header of the returned mail."""
+    """The addresses in the header of the returned mail, with the names of their places."""
     for name in _RETURNED_FIELDS:
         for value in returned.all(name)[:_MOST_FIELDS]:
             yield from ((address, name) for address in addresses_in(value)[:1])
@@ -74,14 +74,16 @@ def _from_returned(returned: Headers, fields: Headers) -> Iterator[tuple[str, st
     recipients_of_original = addresses_in(" ".join((*returned.all("to"), *returned.all("cc"))))
     local = fields.get("redacted-address").strip().rstrip("@").lower()
     domains = {address.rpartition("@")[2] for address in recipients_of_original}
-    if local and "@" not in local and len(domains) == 1:  # AOL's half of an address: the rest is where the mail went
+    if (
+        local and "@" not in local and len(domains) == 1
+    ):  # AOL tells the local part; the domain is the original recipient's
         yield from ((address, "redacted_address") for address in addresses_in(f"{local}@{domains.pop()}"))
     if len(recipients_of_original) == 1:
         yield recipients_of_original[0], "to"
 
 
 def _unsigned_verp(places: tuple[str, ...], options: MailOptions) -> Iterator[tuple[str, str]]:
-    """`bounce+jane=example.org@bounce_domain`, as many senders have it without any signature."""
+    """The address in `bounce+jane=example.org@bounce_domain`, which many senders write without a signature."""
     for place in places:
         for sender in addresses_in(place):
             local, _, domain = sender.rpartition("@")

@@ -13,9 +13,9 @@ from worker.providers.mail.mail_part import Headers
 class ReportEntry(Struct, frozen=True, kw_only=True):
     """One thing that a mail reports."""
 
-    what: str  # the name of its event: "arf/abuse", "dsn/failed"
+    what: str  # the name of the event: "arf/abuse", "dsn/failed"
     kind: Kind
-    word: str | None = None  # the reporter's own for it, as it was written; None where we conclude from prose
+    word: str | None = None  # the reporter's own word for it; None for bounces in prose
     cause: Cause = Cause.NONE
     recipients: tuple[str, ...] = ()  # the people named in the report, the likeliest first
     failure: Classification | None = None
@@ -26,9 +26,9 @@ class ReportEntry(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What a mail is, and its entries: one for each recipient that it reports of."""
+    """The content of a mail: one entry for each recipient that it is about."""
 
     entries: tuple[ReportEntry, ...]
     fields: str = ""  # the machine-readable part, as text
-    returned: Headers = Headers()  # of the reported mail, as far as it was returned
+    returned: Headers = Headers()  # of the returned mail, if there is one
     redactable: bool = False  # its writer may have redacted addresses

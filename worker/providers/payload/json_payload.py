@@ -57,7 +57,7 @@ def decode_object(body: bytes, what: str) -> dict[str, Any]:
     """The JSON object in `body`. Raises UnreadablePayload if it is anything else."""
     value = decode_json(body, what)
     if not isinstance(value, dict):
-        raise UnreadablePayload(f"{what}: expected a JSON object and ndjson {type(value).__name__}")
+        raise UnreadablePayload(f"{what}: expected a JSON object and found {type(value).__name__}")
     return value
 
 
@@ -212,7 +212,7 @@ def flag(values: Mapping[str, Any], key: str) -> bool:
 
 
 def child(values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The object under `key`, {} when it is missing, null or something else."""
+    """The object under `key`; {} if it is missing, null or something else."""
     value = values.get(key)
     return value if isinstance(value, dict) else {}
 

@@ -4,8 +4,8 @@ A complaint, a bounce, a delay or a delivery without proof becomes `unverified/â
 nobody and changes nothing.
 
 Keys are made of the reporter's own word and of the mail that the report is about, so a report that arrives twice, or in
-two ways, is one event. Conclusions from prose have no such word: there the received mail is the event, whatever a later
-version concludes from it.
+two ways, is one event. Bounces in prose have no such word: there the received mail is the event, whatever a later
+version reads in it.
 """
 
 import re
@@ -53,9 +53,9 @@ _RAW_FIELDS = ("from", "to", "date", "subject", "message-id", "auto-submitted", 
 
 
 def read_mail(mail: ReceivedMail, envelope: Envelope, options: MailOptions) -> list[FeedbackEvent]:
-    """One event for each recipient that the mail reports of; raises UnreadablePayload if it is not a mail at all."""
+    """One event for each recipient in the report. Raises UnreadablePayload if it is not a mail at all."""
     part = read_mail_part(mail.message)
-    report = _what_it_is(part, mail)
+    report = _report_of(part, mail)
     proof = find_proof(mail, part, report, options)
     reading = _Reading(
         mail=mail,
@@ -67,9 +67,10 @@ def read_mail(mail: ReceivedMail, envelope: Envelope, options: MailOptions) -> l
         own_identity=_own_identity(part, report),
         raw=_raw(mail, part, report),
     )
-    bearer = _bearer_of_the_token(report, proof)
+    token_place = _place_of_token(report, proof)
     events = [
-        _event(reading, entry, has_token=place == bearer, place=place) for place, entry in enumerate(report.entries)
+        _event(reading, entry, has_token=place == token_place, place=place)
+        for place, entry in enumerate(report.entries)
     ]
     return list({event.event_key: event for event in reversed(events)}.values())[::-1]
 
@@ -82,12 +83,12 @@ class _Reading(msgspec.Struct, frozen=True, kw_only=True):
     options: MailOptions
     proof: Proof
     envelope: Envelope
-    identity: str | bytes  # what names the mail that the report is about, or else the mail that came
-    own_identity: str | bytes  # what names the mail that came
+    identity: str | bytes  # of the mail that the report is about; if unknown, of the received mail
+    own_identity: str | bytes  # of the received mail
     raw: bytes
 
 
-def _what_it_is(part: MailPart, mail: ReceivedMail) -> Report:
+def _report_of(part: MailPart, mail: ReceivedMail) -> Report:
     null_sender = mail.envelope_sender == "" or part.headers.get("return-path").strip() == "<>"
     return (
         read_feedback_report(part)
@@ -99,8 +100,8 @@ def _what_it_is(part: MailPart, mail: ReceivedMail) -> Report:
     )
 
 
-def _bearer_of_the_token(report: Report, proof: Proof) -> int | None:
-    """The entry that the token proves: the one that names its address, otherwise the gravest."""
+def _place_of_token(report: Report, proof: Proof) -> int | None:
+    """The place of the entry that the token proves: the one with its address, otherwise the first failure."""
     if proof.token is None or proof.tokens_disagree:
         return None
     address = proof.token.address
@@ -116,7 +117,7 @@ def _event(reading: _Reading, entry: ReportEntry, *, has_token: bool, place: int
     token = proof.token if has_token else None
     kind, cause = entry.kind, entry.cause
     if entry.what == "arf/other" and proof.reporter is not None:
-        kind, cause = Kind.COMPLAINT, Cause.ABUSE_REPORT  # from who sends nothing but complaints
+        kind, cause = Kind.COMPLAINT, Cause.ABUSE_REPORT  # this reporter sends only complaints
     if token is not None:
         address: str | None = token.address
         via = proof.token_via
@@ -145,7 +146,7 @@ def _event(reading: _Reading, entry: ReportEntry, *, has_token: bool, place: int
         kind, cause, what = Kind.OTHER, Cause.NONE, f"{UNMATCHED}/{what}"
         diagnostic = diagnostic or "nothing in the report tells whom it is about: send your mail with a token in it"
     elif kind is Kind.OTHER and token is None:
-        address, via = None, ""  # what anybody can write makes no contact
+        address, via = None, ""  # anybody can write such a mail, so it makes no contact
     details = {
         **entry.metadata,
         "recipient_via": via,
@@ -180,7 +181,7 @@ def _event(reading: _Reading, entry: ReportEntry, *, has_token: bool, place: int
 
 
 def _key(reading: _Reading, entry: ReportEntry, who: str, place: int, *, has_token: bool) -> tuple[str | bytes, ...]:
-    """The identity of the event. An unproved one has a different key, so that it cannot shadow the genuine one."""
+    """The identity of the event. Without a proof it has another key, so that it cannot replace the genuine event."""
     proof = reading.proof
     disputed = proof.tokens_disagree or (proof.token is not None and not has_token)
     proven = has_token or (proof.reporter is not None and not disputed) or reading.options.accepts_all
@@ -191,7 +192,7 @@ def _key(reading: _Reading, entry: ReportEntry, who: str, place: int, *, has_tok
 
 
 def _doubt(entry: ReportEntry, kind: Kind, reading: _Reading, *, has_token: bool) -> str | None:
-    """Why an entry is not believed, None if it is or when nothing would follow from it."""
+    """Why the entry is not believed; None if it is believed, or has no effect anyway."""
     proof = reading.proof
     if kind is Kind.OTHER or reading.options.accepts_all or has_token:
         return None
@@ -214,7 +215,7 @@ def _own_identity(part: MailPart, report: Report) -> str | bytes:
 
 
 def _raw(mail: ReceivedMail, part: MailPart, report: Report) -> bytes:
-    """The report and the returned mail's header as text, without attachments or the returned mail's body."""
+    """The report and the header of the returned mail as text, without attachments and without its body."""
     own = [f"{name}: {value}" for name in _RAW_FIELDS for value in part.headers.all(name)[:2]]
     returned = [f"{name}: {value}" for name, value in report.returned.fields]
     pieces = ["\n".join(own), report.fields.strip() or part.text()[:4_000], "\n".join(returned)]
