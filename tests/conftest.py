@@ -1,6 +1,6 @@
 """Services that tests ask for: real ones, started when the first test needs them, gone at the end."""
 
-import itertools
+import gc
 import os
 import signal
 import sys
@@ -26,6 +26,7 @@ from schemas.queue_topology import (
     SHARED_LANES,
     lane_queue,
 )
+from tests.databases import Databases
 from tests.docs.log_examples import keep_lines
 from tests.process_roles import as_process, make_roles
 from tests.properties import load_profiles
@@ -49,7 +50,6 @@ for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
-_numbers = itertools.count(1)
 _QUEUES = (*map(lane_queue, (*SHARED_LANES, *LANES)), DEAD_QUEUE)
 _TAKEN_VARIABLES = pytest.StashKey[dict[str, str]]()
 _SERVICES = frozenset({"postgres_server", "rabbitmq_server"})
@@ -100,6 +100,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not _SERVICES.isdisjoint(_fixtures(item)):
             item.add_marker("services")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was imported and collected stays to the end: no search for garbage goes through it again."""
+    if not shares_out(session.config):
+        gc.collect()
+        gc.freeze()
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
@@ -156,6 +164,8 @@ async def postgres_server() -> AsyncIterator[EmbeddedPostgres]:
         "shared_buffers": "128MB",
         "max_connections": "200",
         "max_wal_size": "128MB",
+        "autovacuum": "off",  # databases live for a second
+        "scram_iterations": "1",  # a login is a test's most frequent act, and this the most of what it costs
     }
     with service_folder("bouncekeeper-postgres-") as folder:
         async with await EmbeddedPostgres.start(folder, settings=settings) as postgres:
@@ -163,26 +173,35 @@ async def postgres_server() -> AsyncIterator[EmbeddedPostgres]:
             yield postgres
 
 
+@pytest.fixture(scope="session")
+async def _databases(postgres_server: EmbeddedPostgres) -> AsyncIterator[Databases]:
+    databases = await Databases.open(postgres_server)
+    yield databases
+    await databases.close()
+
+
 @pytest.fixture
-async def postgres_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
+async def postgres_dsn(postgres_server: EmbeddedPostgres, _databases: Databases) -> AsyncIterator[str]:
     """An empty database for this test alone."""
-    name = await _create_database(postgres_server, "template1")
+    name = await _databases.create("template1")
     yield postgres_server.dsn_of(name)
-    await _drop_database(postgres_server, name)
+    await _databases.drop(name)
 
 
 @pytest.fixture(scope="session")
-async def _migrated_template(postgres_server: EmbeddedPostgres) -> str:
+async def _migrated_template(postgres_server: EmbeddedPostgres, _databases: Databases) -> str:
     from worker.store.migrations import migrate  # noqa: PLC0415 - only tests with a schema need it
 
-    name = await _create_database(postgres_server, "template1")
+    name = await _databases.create("template1")
     await migrate(postgres_server.dsn_of(name))
     return name
 
 
 @pytest.fixture(scope="session")
-async def _template_with_months(postgres_server: EmbeddedPostgres, _migrated_template: str) -> str:
-    name = await _create_database(postgres_server, _migrated_template)
+async def _template_with_months(
+    postgres_server: EmbeddedPostgres, _databases: Databases, _migrated_template: str
+) -> str:
+    name = await _databases.create(_migrated_template)
     connection = await asyncpg.connect(postgres_server.dsn_of(name))
     await make_partitions(connection, [months_later(month_of(START), count) for count in range(-1, 14)])
     await connection.close()
@@ -193,14 +212,15 @@ async def _template_with_months(postgres_server: EmbeddedPostgres, _migrated_tem
 async def database_dsn(
     request: pytest.FixtureRequest,
     postgres_server: EmbeddedPostgres,
+    _databases: Databases,
     _migrated_template: str,
     _template_with_months: str,
 ) -> AsyncIterator[str]:
     """A database with every migration applied, for this test alone; with `pool`, it has partitions too."""
     template = _template_with_months if "pool" in request.fixturenames else _migrated_template
-    name = await _create_database(postgres_server, template)
+    name = await _databases.create(template)
     yield postgres_server.dsn_of(name)
-    await _drop_database(postgres_server, name)
+    await _databases.drop(name)
 
 
 @pytest.fixture
@@ -257,25 +277,6 @@ async def postgres_reader(database_dsn: str) -> AsyncIterator[PostgresReader]:
     reader = await PostgresReader.open(as_process(database_dsn, "processor"))
     yield reader
     await reader.close()
-
-
-async def _create_database(postgres: EmbeddedPostgres, template: str) -> str:
-    name = f"test_{next(_numbers)}"
-    # Copying files is half the work of the default, as long as nothing waits for the disk.
-    await _execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
-    return name
-
-
-async def _drop_database(postgres: EmbeddedPostgres, name: str) -> None:
-    await _execute(postgres, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
-async def _execute(postgres: EmbeddedPostgres, statement: str) -> None:
-    connection = await asyncpg.connect(postgres.dsn_of("postgres"))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture(scope="session")
