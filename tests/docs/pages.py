@@ -120,16 +120,18 @@ def prose_of(path: Path) -> str:
     return _FENCE.sub("", path.read_text(encoding="utf-8"))
 
 
-def links_of(path: Path) -> list[Link]:
+@cache
+def links_of(path: Path) -> tuple[Link, ...]:
     """Every link and picture of the page, outside of code."""
     prose = prose_of(path)
     name = page_name(path)
     # Code spans may stand in a link's text, but what looks like a link inside one is none.
     bare = _CODE_SPAN.sub(lambda span: span[0].replace("](", "] ("), prose)
     links = [Link(page=name, text=match["text"], target=match["target"]) for match in _LINK.finditer(bare)]
-    return links + [Link(page=name, text="", target=match["target"]) for match in _HTML_LINK.finditer(bare)]
+    return (*links, *(Link(page=name, text="", target=match["target"]) for match in _HTML_LINK.finditer(bare)))
 
 
+@cache
 def anchors_of(path: Path) -> set[str]:
     """The fragments that lead somewhere in the page, as GitHub makes them from headings."""
     anchors: set[str] = set()

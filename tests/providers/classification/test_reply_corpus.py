@@ -10,6 +10,11 @@ from worker.providers.classification.reply_words import read_words
 from worker.providers.classification.wordings.all_wordings import WORDINGS
 
 ALL = (*replies("seen"), *replies("set_apart"))
+SYSTEMS = sorted({reply.system for reply in ALL})
+
+
+def replies_of(system: str) -> list[CorpusReply]:
+    return [reply for reply in ALL if reply.system == system]
 
 
 def test_the_corpus_is_as_large_and_wide_as_it_says() -> None:
@@ -31,13 +36,17 @@ def test_what_was_set_apart_is_judged_right_in_85_of_100_and_its_kind_in_96() ->
     assert share_of_right_kinds("set_apart") >= 0.96
 
 
-@pytest.mark.parametrize("reply", ALL, ids=lambda reply: f"{reply.system}: {reply.text[:60]}")
-def test_no_recipient_is_blamed_for_what_is_ours(reply: CorpusReply) -> None:
-    assert not reply.blames_wrongly
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_no_recipient_is_blamed_for_what_is_ours(system: str) -> None:
+    assert not [reply.text for reply in replies_of(system) if reply.blames_wrongly]
 
 
-@pytest.mark.parametrize("reply", ALL, ids=lambda reply: f"{reply.system}: {reply.text[:60]}")
-def test_no_plain_wording_is_passed_over_before_the_words_are_read(reply: CorpusReply) -> None:
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_no_plain_wording_is_passed_over_before_the_words_are_read(system: str) -> None:
+    assert not [reply.text for reply in replies_of(system) if passes_a_plain_wording_over(reply)]
+
+
+def passes_a_plain_wording_over(reply: CorpusReply) -> bool:
     read = read_reply(
         reply.text,
         enhanced_status=reply.status,
@@ -47,9 +56,11 @@ def test_no_plain_wording_is_passed_over_before_the_words_are_read(reply: Corpus
     )
     words = read_words(read.text, recipient=read.recipient, sender=read.sender)
     plain = [wording.name for *_, wording in WORDINGS.matches(words.statement) if wording.is_plain]
-    assert not plain or WORDINGS.may_be_plain(read.tokens, things=things_in(read)) or not read.text.isascii()
+    may_be_plain = WORDINGS.may_be_plain(read.tokens, things=things_in(read))
+    return bool(plain) and not may_be_plain and read.text.isascii()
 
 
-@pytest.mark.parametrize("reply", ALL, ids=lambda reply: f"{reply.system}: {reply.text[:60]}")
-def test_no_verdict_is_other_than_its_kind(reply: CorpusReply) -> None:
-    assert reply.judged().kind in {Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED}
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_no_verdict_is_other_than_its_kind(system: str) -> None:
+    kinds = {Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED}
+    assert not [reply.text for reply in replies_of(system) if reply.judged().kind not in kinds]
