@@ -28,7 +28,7 @@ from worker.samples.azure_communication_services import (
 
 _NOT_TOLD = {Kind.ACCEPTED, Kind.DEFERRED, Kind.UNSUBSCRIBE, Kind.COMPLAINT}
 
-# What Microsoft documents as values of `status`, and as values of `engagementType`.
+# https://learn.microsoft.com/azure/event-grid/communication-services-email-events: `status` and `engagementType`.
 VENDOR_STATUSES = {"Delivered", "Suppressed", "Bounced", "Quarantined", "FilteredSpam", "Expanded", "Failed"}
 VENDOR_ENGAGEMENTS = {"view", "click"}
 
@@ -95,6 +95,9 @@ def test_a_status_of_tomorrow_is_kept_by_name() -> None:
             Kind.HARD_BOUNCE,
             Cause.MAILBOX_DOES_NOT_EXIST,
         ),
+        ("Delivered", None, Kind.DELIVERED, Cause.NONE),
+        # To the members of a distribution group, who get reports of their own.
+        ("Expanded", None, Kind.OTHER, Cause.NONE),
         ("Bounced", None, Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
         ("Bounced", "552 5.2.2 mailbox full", Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
         ("Failed", "550 5.1.1 user unknown", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),

@@ -16,7 +16,8 @@ from worker.samples.brevo import BrevoSamples, sample_object
 
 SECONDS = int(EARLIER.timestamp())
 
-# The transactional and the marketing events of the vendor's pages, and what each means without a reason.
+# https://developers.brevo.com/docs/transactional-webhooks and https://developers.brevo.com/docs/marketing-webhooks:
+# what each event means without a reason.
 VENDOR_EVENTS = {
     "request": (Kind.ACCEPTED, Cause.NONE),
     "sent": (Kind.ACCEPTED, Cause.NONE),
@@ -64,7 +65,7 @@ def one(event: str, **values: Any) -> FeedbackEvent:
 
 
 def test_the_vendors_events_are_all_mapped() -> None:
-    assert EVENTS == VENDOR_EVENTS
+    assert set(EVENTS) == set(VENDOR_EVENTS)
 
 
 @pytest.mark.parametrize("name", VENDOR_EVENTS)

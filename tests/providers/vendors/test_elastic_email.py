@@ -21,7 +21,8 @@ from worker.providers.verdict import Accepted, Answered, Refused
 from worker.providers.webhook_request import WebhookRequest
 from worker.samples.elastic_email import ElasticEmailSamples, sample_values
 
-# What Elastic Email's pages list; the last two categories stand only in the lists of its API and of its reports.
+# https://help.elasticemail.com/en/articles/4804685-notification-settings; the last two categories stand only in the
+# lists of its API and of its reports.
 VENDOR_STATUSES = {"Sent", "Opened", "Clicked", "Error", "AbuseReport", "Unsubscribed"}
 VENDOR_CATEGORIES = {
     "Ignore",

@@ -14,7 +14,8 @@ from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.greenarrow import BOUNCE_TYPES, EVENTS, PROVIDER, STATUSES
 from worker.samples.greenarrow import GreenArrowSamples, sample_values
 
-# The vendor's pages: "Types of Events", "Legacy Types of Events".
+# https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Types-of-Events, and beside it
+# Legacy-Types-of-Events.
 VENDOR_EVENTS = (
     "bounce_all bounce_bad_address scomp delivery_attempt engine_open engine_click engine_unsub studio_open "
     "studio_click studio_unsub hook_stat hook_bounce hook_scomp"

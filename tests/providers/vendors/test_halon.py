@@ -61,6 +61,7 @@ def test_the_action_and_the_attempt_say_what_happened(
     assert (event.kind, event.cause, event.recognised) == (kind, cause, True)
 
 
+# https://docs.halon.io/hsl/postdelivery.html; DELIVER is the script's own word, for the absence of an action.
 def test_every_action_of_the_vendor_is_known() -> None:
     assert set(ACTIONS) == {"DELIVER", "DELETE", "BOUNCE", "QUEUE"}
 

@@ -83,7 +83,7 @@ def read(document: dict[str, Any], *, event_id: str = "msg_1", options: dict[str
 
 
 def test_the_vendors_events_are_all_mapped() -> None:
-    assert EVENTS == VENDOR_EVENTS
+    assert set(EVENTS) == set(VENDOR_EVENTS)
 
 
 @pytest.mark.parametrize("name", VENDOR_EVENTS)

@@ -15,7 +15,8 @@ from tests.providers.sample_events import ALL_KINDS, NOW, one_of_each, sample
 from worker.providers.verdict import Accepted, Refused
 from worker.samples.mailtrap import MailtrapSamples, sample_values
 
-# The categories that Mailtrap describes, and what each makes of a bounce without a response.
+# https://docs.mailtrap.io/email-api-smtp/analytics/bounce-categorization: what each category makes of a bounce without
+# a response.
 VENDOR_CATEGORIES = {
     "badrecipient": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
     "overquota": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
@@ -35,6 +36,7 @@ VENDOR_CATEGORIES = {
     "generalfail": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "other": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
 }
+# https://docs.mailtrap.io/email-api-smtp/advanced/webhooks#events. Two are called otherwise where one subscribes.
 VENDOR_EVENTS = {
     "delivery": (Kind.DELIVERED, Cause.NONE),
     "soft bounce": (Kind.DEFERRED, Cause.UNDETERMINED),

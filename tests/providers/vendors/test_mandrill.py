@@ -23,6 +23,7 @@ from worker.providers.verdict import Accepted, Answered, Refused
 from worker.providers.webhook_request import WebhookRequest
 from worker.samples.mandrill import SAMPLE_URL, MandrillSamples, sample_element
 
+# https://mailchimp.com/developer/transactional/docs/webhooks/#message-events
 VENDOR_EVENTS = {
     "send": Kind.ACCEPTED,
     "delivered": Kind.DELIVERED,
@@ -36,21 +37,29 @@ VENDOR_EVENTS = {
     "unsub": Kind.UNSUBSCRIBE,
     "inbound": Kind.OTHER,
 }
-# By code: what a hard_bounce and a soft_bounce mean with it, when the server's words say nothing.
+# By code: what a hard_bounce and a soft_bounce mean with it, if the server's words say nothing. The codes are the
+# classes of BoogieTools, which Mandrill does not list. SparkPost does, by these names:
+# https://support.sparkpost.com/docs/deliverability/bounce-classification-codes
 VENDOR_CODES = {
+    # undetermined
     0: ((Kind.HARD_BOUNCE, Cause.UNDETERMINED), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
+    # invalid recipient; soft bounce
     10: ((Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
     20: ((Kind.HARD_BOUNCE, Cause.UNDETERMINED), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
+    # DNS failure, mailbox full, too large
     21: ((Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST), (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE)),
     22: ((Kind.HARD_BOUNCE, Cause.MAILBOX_FULL), (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL)),
     23: ((Kind.BLOCKED, Cause.MESSAGE_TOO_LARGE),) * 2,
+    # no recipient, generic bounce
     30: ((Kind.HARD_BOUNCE, Cause.UNDETERMINED), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
     40: ((Kind.HARD_BOUNCE, Cause.UNDETERMINED), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
+    # mail block, spam block, spam content, prohibited attachment, relaying denied
     50: ((Kind.BLOCKED, Cause.SENDER_REPUTATION),) * 2,
     51: ((Kind.BLOCKED, Cause.SENDER_REPUTATION),) * 2,
     52: ((Kind.BLOCKED, Cause.CONTENT),) * 2,
     53: ((Kind.BLOCKED, Cause.CONTENT),) * 2,
     54: ((Kind.BLOCKED, Cause.SENDER_CONFIGURATION),) * 2,
+    # auto-reply, transient failure, subscribe, unsubscribe, challenge-response
     60: ((Kind.OTHER, Cause.AUTO_REPLY),) * 2,
     70: ((Kind.HARD_BOUNCE, Cause.UNDETERMINED), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
     80: ((Kind.OTHER, Cause.NONE),) * 2,
@@ -169,7 +178,13 @@ class TestSignature:
 
 
 def test_the_vendors_events_are_all_mapped() -> None:
-    assert {name: kind for name, (kind, _) in EVENTS.items()} == VENDOR_EVENTS
+    assert set(EVENTS) == set(VENDOR_EVENTS)
+
+
+@pytest.mark.parametrize("name", VENDOR_EVENTS)
+def test_an_event_without_code_and_words_is_what_its_name_says(name: str) -> None:
+    event = one(name, bgtools_code=None, diag=None)
+    assert (event.kind, event.recognised) == (VENDOR_EVENTS[name], True)
 
 
 def test_the_vendors_bounce_codes_are_all_mapped() -> None:

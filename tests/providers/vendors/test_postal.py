@@ -22,6 +22,7 @@ from worker.samples.sample import SampleSender
 # Making an RSA key takes its time: a few vendors with keys of their own serve all tests in turn.
 VENDORS = cycle([PostalSamples(), PostalSamples(), PostalSamples()])
 
+# https://docs.postalserver.io/developer/webhooks. What failed is soft until the server's words say more.
 VENDOR_EVENTS = {
     "MessageSent": (Kind.DELIVERED, Cause.NONE),
     "MessageDelayed": (Kind.DEFERRED, Cause.UNDETERMINED),
@@ -34,7 +35,8 @@ VENDOR_EVENTS = {
     "SendLimitApproaching": (Kind.OTHER, Cause.NONE),
     "SendLimitExceeded": (Kind.OTHER, Cause.NONE),
 }
-# What Postal's source code writes into `details` where it gave up or never tried.
+# https://github.com/postalserver/postal/tree/main/app/lib/message_dequeuer: what Postal writes into `details` if it
+# gave up or never tried.
 VENDOR_DETAILS = [
     (
         "MessageDeliveryFailed",

@@ -23,7 +23,8 @@ from worker.samples.postmark import PostmarkSamples
 HAPPENED = datetime(2026, 3, 4, 5, 6, 7, 123_456, tzinfo=UTC)
 NOW = HAPPENED + timedelta(seconds=2)
 
-# The bounce types of Postmark's API: code, name, and what each means without further words of the server's.
+# https://postmarkapp.com/developer/api/bounce-api#bounce-types: code, name, and what each means if the server's words
+# say nothing.
 VENDOR_TYPES = {
     1: ("HardBounce", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
     2: ("Transient", Kind.DEFERRED, Cause.UNDETERMINED),
@@ -121,9 +122,10 @@ class TestPostmarkConformance(ProviderConformance):
 
 
 class TestBounce:
-    def test_table_has_no_gap(self) -> None:
-        ours = {bounce.code: (name, bounce.kind, bounce.cause) for name, bounce in BOUNCE_TYPES.items()}
-        assert ours == VENDOR_TYPES
+    def test_each_of_the_vendors_types_is_known_by_its_code(self) -> None:
+        assert {bounce.code: name for name, bounce in BOUNCE_TYPES.items()} == {
+            code: name for code, (name, *_) in VENDOR_TYPES.items()
+        }
 
     @pytest.mark.parametrize("code", VENDOR_TYPES)
     def test_means_what_its_type_says(self, code: int) -> None:

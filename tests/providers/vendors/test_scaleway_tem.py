@@ -21,7 +21,7 @@ from worker.providers.verdict import Accepted, Answered, CertificateNeeded, Conf
 from worker.providers.webhook_request import WebhookRequest
 from worker.samples.scaleway_tem import CERTIFICATE_URL, TOPIC, ScalewayTemSamples, sample_values
 
-# Scaleway's list of event types.
+# https://www.scaleway.com/en/docs/transactional-email/reference-content/webhook-events-payloads
 VENDOR_EVENTS = {
     "unknown_type",
     "email_queued",

@@ -16,7 +16,7 @@ from worker.providers.vendors.smtp2go import BOUNCES, EVENTS, PROVIDER, SMS_EVEN
 from worker.providers.webhook_request import WebhookRequest
 from worker.samples.smtp2go import Smtp2goSamples, sample_values
 
-# SMTP2GO's list of events, and its two sorts of bounces.
+# https://developers.smtp2go.com/docs/webhooks-overview: the events, those of text messages, and the sorts of bounces.
 VENDOR_EVENTS = {
     "processed",
     "delivered",

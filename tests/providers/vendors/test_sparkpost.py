@@ -10,6 +10,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind, Way
 from tests.providers.batch_conformance import BatchConformance
+from tests.providers.meanings import meanings
 from tests.providers.reading import parse_request
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.providers.account_rule import with_own_account
@@ -17,59 +18,58 @@ from worker.providers.vendors.sparkpost import BOUNCE_CLASSES, EVENTS, PROVIDER
 from worker.providers.verdict import Accepted, Refused
 from worker.samples.sparkpost import SparkPostSamples, sample_element
 
-# The vendor's table of bounce classifications, and what each means here when the server's words say nothing.
-VENDOR_CLASSES = {
-    "1": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
-    "10": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
-    "20": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
-    "21": (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE),
-    "22": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
-    "23": (Kind.BLOCKED, Cause.MESSAGE_TOO_LARGE),
-    "24": (Kind.SOFT_BOUNCE, Cause.EXPIRED),
-    "25": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
-    "30": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
-    "40": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
-    "50": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
-    "51": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
-    "52": (Kind.BLOCKED, Cause.CONTENT),
-    "53": (Kind.BLOCKED, Cause.CONTENT),
-    "54": (Kind.BLOCKED, Cause.SENDER_CONFIGURATION),
-    "60": (Kind.OTHER, Cause.AUTO_REPLY),
-    "70": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
-    "80": (Kind.OTHER, Cause.NONE),
-    "90": (Kind.UNSUBSCRIBE, Cause.NONE),
-    "100": (Kind.OTHER, Cause.CHALLENGE_RESPONSE),
-}
-VENDOR_EVENTS = {
-    "injection": Kind.ACCEPTED,
-    "delivery": Kind.DELIVERED,
-    "delay": Kind.DEFERRED,
-    "policy_rejection": Kind.DROPPED,
-    "generation_rejection": Kind.DROPPED,
-    "generation_failure": Kind.OTHER,
-    "bounce": Kind.SOFT_BOUNCE,
-    "out_of_band": Kind.SOFT_BOUNCE,
-    "spam_complaint": Kind.COMPLAINT,
-    "open": Kind.OPENED,
-    "initial_open": Kind.OPENED,
-    "amp_open": Kind.OPENED,
-    "amp_initial_open": Kind.OPENED,
-    "click": Kind.CLICKED,
-    "amp_click": Kind.CLICKED,
-    "list_unsubscribe": Kind.UNSUBSCRIBE,
-    "link_unsubscribe": Kind.UNSUBSCRIBE,
-    "sms_status": Kind.OTHER,
-    "relay_message": Kind.OTHER,
-    "relay_injection": Kind.OTHER,
-    "relay_rejection": Kind.OTHER,
-    "relay_delivery": Kind.OTHER,
-    "relay_tempfail": Kind.OTHER,
-    "relay_permfail": Kind.OTHER,
-    "ab_test_completed": Kind.OTHER,
-    "ab_test_cancelled": Kind.OTHER,
-    "success": Kind.OTHER,
-    "error": Kind.OTHER,
-}
+# https://support.sparkpost.com/docs/deliverability/bounce-classification-codes, by the names there: what each means
+# if the server's words say nothing.
+CLASS_MEANINGS = meanings(
+    {
+        # Undetermined, Soft Bounce, Generic Bounce ("failed for unspecified reasons"), Transient Failure.
+        (Kind.SOFT_BOUNCE, Cause.UNDETERMINED): "1 20 40 70",
+        # Invalid Recipient.
+        (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST): "10",
+        # Generic Bounce: No RCPT, "no recipient could be determined for the message"; its category is Hard.
+        (Kind.HARD_BOUNCE, Cause.UNDETERMINED): "30",
+        # DNS Failure, Mailbox Full, Timeout.
+        (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE): "21",
+        (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL): "22",
+        (Kind.SOFT_BOUNCE, Cause.EXPIRED): "24",
+        # Too Large: its category is Soft there, but the message is at fault, and not the mailbox.
+        (Kind.BLOCKED, Cause.MESSAGE_TOO_LARGE): "23",
+        # Admin Failure, "failed by SparkPost's configured policies": nearly always a suppression list.
+        (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER): "25",
+        # Mail Block, Spam Block ("a known spam source").
+        (Kind.BLOCKED, Cause.SENDER_REPUTATION): "50 51",
+        # Spam Content, Prohibited Attachment.
+        (Kind.BLOCKED, Cause.CONTENT): "52 53",
+        # Relaying Denied.
+        (Kind.BLOCKED, Cause.SENDER_CONFIGURATION): "54",
+        # Auto-Reply, Challenge-Response: mail that came back, and no failure.
+        (Kind.OTHER, Cause.AUTO_REPLY): "60",
+        (Kind.OTHER, Cause.CHALLENGE_RESPONSE): "100",
+        # Subscribe and Unsubscribe are requests by mail. Anybody can write the first.
+        (Kind.OTHER, Cause.NONE): "80",
+        (Kind.UNSUBSCRIBE, Cause.NONE): "90",
+    }
+)
+# https://docs.bird.com/api/email-api/webhooks; the last row is only in samples.
+EVENT_MEANINGS = meanings(
+    {
+        (Kind.ACCEPTED, Cause.NONE): "injection",
+        (Kind.DELIVERED, Cause.NONE): "delivery",
+        (Kind.DEFERRED, Cause.UNDETERMINED): "delay",
+        (Kind.DROPPED, Cause.POLICY): "policy_rejection generation_rejection",
+        # The template and its data do not fit.
+        (Kind.OTHER, Cause.SENDER_CONFIGURATION): "generation_failure",
+        (Kind.SOFT_BOUNCE, Cause.UNDETERMINED): "bounce out_of_band",
+        (Kind.COMPLAINT, Cause.ABUSE_REPORT): "spam_complaint",
+        (Kind.OPENED, Cause.NONE): "open initial_open amp_open amp_initial_open",
+        (Kind.CLICKED, Cause.NONE): "click amp_click",
+        (Kind.UNSUBSCRIBE, Cause.NONE): "list_unsubscribe link_unsubscribe",
+        (Kind.OTHER, Cause.NONE): (
+            "sms_status relay_message relay_injection relay_rejection relay_delivery relay_tempfail relay_permfail "
+            "ab_test_completed ab_test_cancelled success error"
+        ),
+    }
+)
 
 
 class TestSparkPost(BatchConformance):
@@ -89,12 +89,15 @@ def one(name: str, **values: Any) -> FeedbackEvent:
     return event
 
 
-def test_the_vendors_classes_are_all_mapped() -> None:
-    assert BOUNCE_CLASSES == VENDOR_CLASSES
+def test_the_vendors_classes_and_events_are_all_mapped() -> None:
+    assert set(BOUNCE_CLASSES) == set(CLASS_MEANINGS)
+    assert set(EVENTS) == set(EVENT_MEANINGS)
 
 
-def test_the_vendors_events_are_all_mapped() -> None:
-    assert {name: kind for name, (kind, _) in EVENTS.items()} == VENDOR_EVENTS
+@pytest.mark.parametrize("name", EVENT_MEANINGS)
+def test_an_event_without_a_class_and_words_means_what_its_name_says(name: str) -> None:
+    event = one(name)
+    assert (event.kind, event.cause, event.recognised) == (*EVENT_MEANINGS[name], True)
 
 
 @pytest.mark.parametrize(
@@ -106,15 +109,15 @@ def test_the_mail_programs_button_and_a_link_are_distinguished(name: str, way: W
 
 
 @pytest.mark.parametrize("name", ["bounce", "out_of_band"])
-@pytest.mark.parametrize("number", VENDOR_CLASSES)
+@pytest.mark.parametrize("number", CLASS_MEANINGS)
 def test_a_bounce_without_words_means_what_its_class_says(name: str, number: str) -> None:
     for written in (number, int(number)):
         event = one(name, bounce_class=written)
-        assert (event.kind, event.cause, event.recognised) == (*VENDOR_CLASSES[number], True)
+        assert (event.kind, event.cause, event.recognised) == (*CLASS_MEANINGS[number], True)
         assert event.vendor_event == f"{name}/{number}"
 
 
-@pytest.mark.parametrize("number", [str(number) for number in range(101) if str(number) not in VENDOR_CLASSES])
+@pytest.mark.parametrize("number", [str(number) for number in range(101) if str(number) not in CLASS_MEANINGS])
 def test_a_class_that_the_vendor_never_had_harms_nobody_and_is_noticed(number: str) -> None:
     event = one("bounce", bounce_class=number)
     assert (event.kind, event.cause, event.recognised) == (Kind.SOFT_BOUNCE, Cause.UNDETERMINED, False)

@@ -15,7 +15,7 @@ from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.stalwart import EVENTS, PROVIDER
 from worker.samples.stalwart import StalwartSamples, sample_event
 
-# crates/trc of Stalwart's source: DeliveryEvent, QueueEvent, IncomingReportEvent.
+# https://github.com/stalwartlabs/stalwart, crates/trc: DeliveryEvent, QueueEvent, IncomingReportEvent.
 VENDOR_DELIVERY = (
     "attempt-start attempt-end completed failed domain-delivery-start mx-lookup mx-lookup-failed ip-lookup "
     "ip-lookup-failed null-mx connect connect-error missing-outbound-hostname greeting-failed ehlo ehlo-rejected auth "

@@ -20,7 +20,7 @@ from worker.providers.verdict import Accepted, Answered, Refused
 from worker.providers.webhook_request import WebhookRequest
 from worker.samples.unisender_go import UnisenderGoSamples, sample_element
 
-# What godocs.unisender.ru/email-statuses and docs.unione.io list.
+# https://godocs.unisender.ru/email-statuses and https://docs.unione.io/en/web-api-ref#callback-format.
 VENDOR_STATUSES = "accepted sent delivered opened clicked unsubscribed subscribed soft_bounced hard_bounced spam"
 VENDOR_DELIVERY_STATUSES = (
     "err_user_unknown err_user_inactive err_will_retry err_mailbox_discarded err_mailbox_full err_spam_rejected "

@@ -19,7 +19,8 @@ from worker.providers.verdict import Accepted, Answered, Refused
 from worker.providers.webhook_request import WebhookRequest
 from worker.samples.zeptomail import ZeptoMailSamples, sample_values
 
-# Those on ZeptoMail's page, the right spelling of one of them, and the one that its form offers besides.
+# https://www.zoho.com/zeptomail/help/webhooks.html; then the right spelling of one of them, and the one that the form
+# for webhooks offers besides.
 VENDOR_EVENTS = {"softbounce", "hardbounce", "fbl_compliant", "email_open", "email_link_click"}
 OTHER_EVENTS = {"fbl_complaint", "delivered"}
 _NOT_TOLD = {Kind.ACCEPTED, Kind.DEFERRED, Kind.DROPPED, Kind.UNSUBSCRIBE, Kind.OTHER}
