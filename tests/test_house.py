@@ -130,6 +130,29 @@ def test_the_store_names_what_goes_into_a_statement_and_what_comes_out() -> None
     assert not numbered, "use worker.store.named_statement and worker.store.row"
 
 
+def test_the_store_takes_no_two_parameters_of_one_type_by_position() -> None:
+    """Two texts, ids, times or places beside each other can be swapped, and mypy would not see it."""
+    swappable = [
+        f"{path.relative_to(REPOSITORY)}:{node.lineno} {node.name}: {', '.join(of_one_type)}"
+        for path in SOURCES
+        if room_of(path) == "store"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
+        for of_one_type in _by_type(node.args.args)
+    ]
+    assert not swappable, "make them keyword-only"
+
+
+def _by_type(parameters: list[ast.arg]) -> list[list[str]]:
+    """The names of parameters that have a type in common, with or without None."""
+    names: dict[str, list[str]] = {}
+    for parameter in parameters:
+        if parameter.annotation is not None:
+            kind = ast.unparse(parameter.annotation).removesuffix(" | None")
+            names.setdefault(kind, []).append(parameter.arg)
+    return [same for same in names.values() if len(same) > 1]
+
+
 def test_settings_tree_knows_only_the_records_of_policy_and_classification() -> None:
     ours = {
         module for _, module in imported_modules(REPOSITORY / "worker" / "settings" / "tree.py") if "worker" in module

@@ -45,9 +45,9 @@ async def follow(pool: Pool, name: str, limit: int) -> list[StatusChanged]:
     assert follower is not None
     portion = await next_changes(pool, follower, limit=limit)
     for step in portion.steps:  # one by one, as webhooks out are sent
-        assert await move_follower(pool, follower, step.after)
+        assert await move_follower(pool, before=follower, after=step.after)
         follower = step.after
-    assert await move_follower(pool, follower, portion.end)
+    assert await move_follower(pool, before=follower, after=portion.end)
     return portion.changes
 
 
@@ -108,7 +108,9 @@ async def test_a_follower_with_nothing_to_be_told_keeps_up_with_the_feeds_end(po
     assert len(await follow(pool, "only", 10)) == 5
     place = Follower(name="only", fresh_position=5, bulk_position=5, one_order_until=0)
     assert await read_follower(pool, "only") == place
-    assert not await move_follower(pool, replace(place, bulk_position=4), place)  # somebody else has moved it
+    assert not await move_follower(
+        pool, before=replace(place, bulk_position=4), after=place
+    )  # somebody else has moved it
     assert await read_follower(pool, "absent") is None
 
 

@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from worker.store.accounts import Account
 from worker.store.acts import StoredAct
+from worker.store.checkpoints import StoredCheckpoint
 from worker.store.contact_lookup import KnownStanding
 from worker.store.contact_rows import (
     ContactFacts,
@@ -19,15 +21,19 @@ from worker.store.contact_rows import (
     LockedContact,
     SignOfLife,
 )
+from worker.store.contact_spelling import ContactId, ContactOrigin, LastStatus
 from worker.store.daily_summaries import StoredSummary, SummaryMail
 from worker.store.event_rows import EVENT_COLUMNS
+from worker.store.jobs import JobRow, NewPart, PartRow
 from worker.store.known_keys import KeyInMonth, KeyOfContact, RegisteredKey
-from worker.store.people import ContactTag, PersonAddress
+from worker.store.people import ContactTag, PersonAddress, PersonField
+from worker.store.policies import PolicyRow
 from worker.store.pool import Pool
 from worker.store.refolds import RefoldRow
 from worker.store.row import Row
 from worker.store.safelist_requests import StoredRequest
 from worker.store.status_history import StatusChange
+from worker.store.tokens import Token, ValidToken
 
 POSTGRES_TYPES: dict[Any, set[str]] = {
     bool: {"boolean"},
@@ -35,6 +41,8 @@ POSTGRES_TYPES: dict[Any, set[str]] = {
     date: {"date"},
     datetime: {"timestamp with time zone"},
     Mapping[str, Any]: {"jsonb"},
+    dict[str, Any]: {"jsonb"},
+    dict[str, int]: {"jsonb"},
     int: {"bigint", "integer", "smallint"},
     str: {"text"},
     Sequence[str]: {"ARRAY"},
@@ -75,6 +83,18 @@ class Line(Row, frozen=True):
         (KeyOfContact, "kept_calm_events"),
         (RegisteredKey, "arrival_dated_events"),
         (StoredAct, "acts"),
+        (Account, "accounts"),
+        (StoredCheckpoint, "checkpoints"),
+        (ContactId, "contacts"),
+        (ContactOrigin, "contacts"),
+        (LastStatus, "status_changes"),
+        (JobRow, "jobs"),
+        (PartRow, "job_parts"),
+        (NewPart, "job_parts"),
+        (PersonField, "people"),
+        (PolicyRow, "policies"),
+        (Token, "tokens"),
+        (ValidToken, "tokens"),
     ],
 )
 async def test_each_field_is_a_column_of_its_table_with_the_same_type(pool: Pool, row: type[Row], table: str) -> None:

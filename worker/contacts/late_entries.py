@@ -138,7 +138,7 @@ async def forget_checkpoints(
 ) -> None:
     """Deletes the checkpoints after one place, up to and including another; None stands for either end of the log."""
     first = BEGINNING if after is None else _just_behind(after)
-    await delete_checkpoints_between(connection, contact_id, first, END if last is None else _place(last))
+    await delete_checkpoints_between(connection, contact_id, first=first, last=END if last is None else _place(last))
 
 
 async def keep_checkpoints(connection: Connection, contact_id: int, made: Iterable[Checkpoint], facts: Facts) -> None:
@@ -263,7 +263,7 @@ class _Log:
         return None if self._new_base is not None else max(affected)
 
     async def _delete_between(self, first: OrderKey, last: OrderKey) -> None:
-        await delete_checkpoints_between(self._connection, self._contact_id, _place(first), _place(last))
+        await delete_checkpoints_between(self._connection, self._contact_id, first=_place(first), last=_place(last))
 
     async def _delete_from(self, first: OrderKey) -> None:
         place = KeyInMonth(contact_id=self._contact_id, occurred_at=first.occurred_at, entry_key=first.event_key)

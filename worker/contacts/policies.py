@@ -171,14 +171,16 @@ async def _configure(connection: Connection, policy: Policy, now: datetime) -> t
     if pending is not None and decode_policy(pending.definition) == policy:
         return PolicyState(active=known, pending_id=pending.id), None
     await delete_pending_policy(connection)
-    row = await insert_pending_policy(connection, policy.name, encode_policy(policy), now=now, by=CONFIGURATION)
+    row = await insert_pending_policy(
+        connection, name=policy.name, definition=encode_policy(policy), now=now, by=CONFIGURATION
+    )
     return PolicyState(active=known, pending_id=row.id), row
 
 
 async def _activate(connection: Connection, policy: Policy, now: datetime, by: str) -> PolicyRow:
     """Always makes a new row, so that ids grow; also for a policy that was active before."""
     await delete_pending_policy(connection)
-    row = await insert_pending_policy(connection, policy.name, encode_policy(policy), now=now, by=by)
+    row = await insert_pending_policy(connection, name=policy.name, definition=encode_policy(policy), now=now, by=by)
     await activate_policy(connection, row.id, now=now, by=by)
     return row
 

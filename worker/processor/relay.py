@@ -91,7 +91,9 @@ class Relay:
             reading = asyncio.create_task(self._read(portion.end))
             try:
                 await self._publish(portion.changes)
-                if not (self._turns.mine(EXCHANGE) and await move_follower(self._pool, follower, portion.end)):
+                if not (
+                    self._turns.mine(EXCHANGE) and await move_follower(self._pool, before=follower, after=portion.end)
+                ):
                     return published  # another has taken over, and publishes these again
                 published += len(portion.steps)
                 follower = portion.end

@@ -149,7 +149,9 @@ class EndpointSender:
         )
 
     async def _move(self, before: Follower, after: Follower) -> bool:
-        return self._turns.mine(self._name) and (before == after or await note_delivery(self._pool, before, after))
+        return self._turns.mine(self._name) and (
+            before == after or await note_delivery(self._pool, before=before, after=after)
+        )
 
     async def _note_failure(self, state: EndpointState, answer: Answer) -> None:
         now = datetime.now(UTC)

@@ -125,7 +125,7 @@ async def delete_checkpoints_since(connection: Connection, late: Sequence[KeyInM
         await connection.execute(_DELETE_SINCE, *KeyInMonth.arrays(late))
 
 
-async def delete_checkpoints_between(connection: Connection, contact_id: int, first: Place, last: Place) -> None:
+async def delete_checkpoints_between(connection: Connection, contact_id: int, *, first: Place, last: Place) -> None:
     """Deletes checkpoints from the first place to the last one, both included."""
     arguments = _DELETE_BETWEEN(
         contact_id=contact_id, **parameters_of_place("first", first), **parameters_of_place("last", last)

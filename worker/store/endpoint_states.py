@@ -109,13 +109,13 @@ async def disabled_endpoints(executor: Executor) -> dict[str, bool]:
     return {record["name"].removeprefix(_PREFIX): record["disabled"] for record in records}
 
 
-async def note_delivery(executor: Executor, before: Follower, after: Follower) -> bool:
+async def note_delivery(executor: Executor, *, before: Follower, after: Follower) -> bool:
     """Stores the place that an endpoint has reached, and that it works.
 
     False if somebody else has moved or disabled it meanwhile. Raises StoreUnavailable.
     """
     with store_errors("moving an endpoint's place in the feed"):
-        tag = await executor.execute(*_DELIVERED(**move_of(before, after)))
+        tag = await executor.execute(*_DELIVERED(**move_of(before=before, after=after)))
     return tag == "UPDATE 1"
 
 

@@ -48,7 +48,7 @@ class Follower(Struct, frozen=True, kw_only=True):
     one_order_until: int  # up to here both lanes have one order
 
 
-def move_of(before: Follower, after: Follower) -> dict[str, str | int]:
+def move_of(*, before: Follower, after: Follower) -> dict[str, str | int]:
     """The parameters of a statement that moves the follower, unless somebody else has moved it meanwhile."""
     return {
         "name": before.name,
@@ -91,13 +91,13 @@ async def read_follower(executor: Executor, name: str) -> Follower | None:
     return None if record is None else Follower(**record)
 
 
-async def move_follower(executor: Executor, before: Follower, after: Follower) -> bool:
+async def move_follower(executor: Executor, *, before: Follower, after: Follower) -> bool:
     """Stores the place that the follower has reached; False if somebody else has moved it meanwhile.
 
     Raises StoreUnavailable.
     """
     with store_errors("moving a follower's place in the feed"):
-        tag = await executor.execute(*_MOVE(**move_of(before, after)))
+        tag = await executor.execute(*_MOVE(**move_of(before=before, after=after)))
     return tag == "UPDATE 1"
 
 

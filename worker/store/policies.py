@@ -54,7 +54,7 @@ async def lock_policies(connection: Connection) -> None:
 
 
 async def insert_pending_policy(
-    connection: Connection, name: str, definition: str, *, now: datetime, by: str
+    connection: Connection, *, name: str, definition: str, now: datetime, by: str
 ) -> PolicyRow:
     """Adds a policy under the lock of `lock_policies`. No other may be pending."""
     arguments = _INSERT(name=name, definition=definition, now=now, by=by)
