@@ -104,6 +104,15 @@ STORE_LOG_EVENTS: dict[str, LogEvent] = {
         "kept_events",
     ),
     "partition.made": _event("info", "The partition for a month of events was made.", "month"),
+    "postgres.rejected": _event(
+        "error",
+        "Postgres does not let this process in (any more), or does not let it do its part. The process goes on as if "
+        "Postgres were away, and asks again every few seconds.",
+        "reason",
+        remedy="Look at what was changed last: pg_hba.conf, the user, its password or its rights, or PgBouncer's list "
+        "of users. Change it back, or write the new URL to postgres.url and start the process again. The line comes "
+        "once a minute until Postgres lets it in.",
+    ),
     "raw.dropped": _event(
         "info",
         "What ESPs wrote of events that arrived more than `processor.keep_raw_days` ago was dropped. The events stay.",

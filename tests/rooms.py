@@ -8,7 +8,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "process": set(),
     "policy": {"errors", "process.spelling"},
     "providers": {"errors", "process.spelling"},
-    "queue": {"errors", "process", "settings", "store.named_statement", "store.servers"},
+    "queue": {"errors", "process", "settings", "store.admission", "store.named_statement", "store.servers"},
     "store": {"errors", "process"},
     "local_services": {"errors", "process"},
     "contacts": {"errors", "process", "policy", "store"},

@@ -15,7 +15,8 @@ from typing import Self
 import asyncpg
 
 from schemas.lane import SHARED_LANE, Lane
-from worker.errors import QueueUnavailable, SchemaOutOfDate, StopTheProcess
+from worker.errors import ImpossibleSetting, QueueUnavailable, SchemaOutOfDate, StopTheProcess
+from worker.process.logs import Reminder, get_logger
 from worker.process.postgres_url import place_of
 from worker.queue import postgres_statements as statements
 from worker.queue.fair_shares import BULK_WEIGHT, FairShares, InWork
@@ -24,6 +25,8 @@ from worker.queue.port import Lease, Share
 from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, queue_errors
 from worker.queue.under_way import UnderWay
 from worker.store.servers import Servers, open_pool_of_servers, takes_no_writes
+
+_log = get_logger()
 
 DEFAULT_LEASE_SECONDS = 60.0
 _LOCK_CLASS = 0x626B  # first half of the advisory locks of readers; the second is the reader's id
@@ -42,6 +45,7 @@ class PostgresWriter:
         self._pool = pool
         self._under_way = UnderWay()
         self._prober: asyncio.Task[None] | None = None
+        self._reminder = Reminder()
         self._table_gone = False  # a backup is being restored, and a row of ours would disturb that
 
     @classmethod
@@ -63,7 +67,11 @@ class PostgresWriter:
         return cls(dsn, pool)
 
     async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
-        """Returns when the parcel is on disk. Raises QueueUnavailable, or SchemaOutOfDate if the table is missing."""
+        """Returns when the parcel is on disk. Raises QueueUnavailable, or SchemaOutOfDate if the table is missing.
+
+        If Postgres refuses us, which a person must mend, that is logged, and tried again all the same: a receiver goes
+        on with the broker, and vendors repeat what is answered 503.
+        """
         if self._table_gone:
             raise QueueUnavailable(
                 f"The queue in Postgres at {place_of(self._dsn)} waits for its table to be restored."
@@ -72,10 +80,14 @@ class PostgresWriter:
             with self._under_way, queue_errors(self._dsn):
                 async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):  # the wait for a connection included
                     await self._pool.execute(statements.PUT, lane.name, parcel)
+        except ImpossibleSetting as error:
+            if self._reminder.due(str(error)):
+                _log.error("postgres.rejected", reason=str(error))
+            self._start_probing()
+            raise QueueUnavailable(str(error)) from error
         except (QueueUnavailable, SchemaOutOfDate) as error:
             self._table_gone = isinstance(error, SchemaOutOfDate)
-            if self._prober is None and not self._pool.is_closing():
-                self._prober = asyncio.create_task(self._probe(), name="postgres queue prober")
+            self._start_probing()
             raise
 
     def available(self) -> bool:
@@ -94,6 +106,10 @@ class PostgresWriter:
                     await self._pool.close()
         except QueueUnavailable:
             self._pool.terminate()
+
+    def _start_probing(self) -> None:
+        if self._prober is None and not self._pool.is_closing():
+            self._prober = asyncio.create_task(self._probe(), name="postgres queue prober")
 
     async def _probe(self) -> None:
         while True:

@@ -7,6 +7,7 @@ import asyncpg
 
 from worker.errors import ImpossibleSetting, QueueUnavailable, SchemaOutOfDate
 from worker.process.postgres_url import place_of
+from worker.store.admission import Rejected
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 COMMAND_TIMEOUT_SECONDS = 15.0
@@ -35,5 +36,7 @@ def queue_errors(dsn: str) -> Iterator[None]:
             "a right is missing, run `bouncekeeper migrate` as the owner of the tables, and see whether the user has "
             "the role of this process (deploy/postgres-roles.sql)."
         ) from error
+    except Rejected as error:  # tells the remedy itself
+        raise QueueUnavailable(str(error)) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         raise QueueUnavailable(f"The queue in Postgres at {place_of(dsn)} is away: {error!r}") from error

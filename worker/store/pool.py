@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 import asyncpg
 
 from worker.errors import Deadlocked, ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.store.admission import Rejected
 from worker.store.binary_codecs import BINARY_CODECS
 from worker.store.servers import open_pool_of_servers
 
@@ -143,6 +144,8 @@ def store_errors(doing: str) -> Iterator[None]:
         ) from error
     except asyncpg.TransactionRollbackError as error:
         raise Deadlocked(f"Postgres rolled a transaction back while {doing} ({error}): it is tried again") from error
+    except Rejected as error:  # tells the remedy itself
+        raise StoreUnavailable(f"Nothing could be done while {doing}: {error}") from error
     except _LATER as error:
         reason = str(error) or type(error).__name__
         raise StoreUnavailable(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 
 from worker.process.postgres_url import host_urls, place_of
+from worker.store.admission import REJECTIONS, admission_of
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -28,6 +29,7 @@ _NEXT_HOST = (
     asyncpg.OperatorInterventionError,  # starting up, or shutting down
     asyncpg.PostgresConnectionError,  # went away while it answered
     asyncpg.TargetServerAttributeNotMatched,  # a standby
+    asyncpg.ObjectNotInPrerequisiteStateError,  # ALLOW_CONNECTIONS false, as while somebody restores it
 )
 # A former primary is often fenced by pg_hba.conf or NOLOGIN. If every host answers so, the user of the URL is wrong.
 _REFUSED = asyncpg.InvalidAuthorizationSpecificationError
@@ -53,12 +55,28 @@ class Servers:
         A host that takes no writes is left for another one that does, whatever `target_session_attrs` asks for. If
         none does, it is used for reading, unless the URL asks for `read-write`.
         If no host can be used, raises ConnectionError with what each said; what the first one said if each refuses the
-        user of the URL; for a URL with a single host, what it said.
+        user of the URL, or Rejected if one has let this process in before; for a URL with a single host, what it said.
         """
+        admission = admission_of(dsn)
+        admission.require_pause()
+        try:
+            connection = await self._search(dsn, timeout=timeout, **options)
+        except REJECTIONS as error:
+            admission.tell(error)
+            raise
+        admission.let_in()
+        return connection
+
+    async def _search(
+        self,
+        dsn: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - as above
+        **options: Any,
+    ) -> "asyncpg.Connection[asyncpg.Record]":
         urls = host_urls(dsn)
         if len(urls) == 1:
-            only: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=timeout, **options)
-            return only
+            return await _connect_to_only(dsn, timeout=timeout, **options)
         errors: dict[str, Exception] = {}
         readable: asyncpg.Connection[asyncpg.Record] | None = None
         try:
@@ -86,6 +104,14 @@ class Servers:
         finally:
             if readable is not None:
                 readable.terminate()
+
+
+async def _connect_to_only(dsn: str, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
+    try:
+        only: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, **options)
+    except asyncpg.ObjectNotInPrerequisiteStateError as error:
+        raise ConnectionError(str(error)) from error
+    return only
 
 
 async def connect(dsn: str, *, timeout: float, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":  # noqa: ASYNC109 - as above
