@@ -33,7 +33,8 @@ class KnownStanding(Row, frozen=True):
     never_mailed: bool
 
 
-_STANDING = KnownStanding.select_list().replace("never_mailed", "first_mailed_at IS NULL")
+_EXPRESSIONS = {"never_mailed": "first_mailed_at IS NULL AS never_mailed"}
+_STANDING = ", ".join(_EXPRESSIONS.get(column, column) for column in KnownStanding.columns())
 _AMONG = "address = ANY (:addresses::text[]) AND account = :account AND channel = :channel"
 _LOOK_UP = NamedStatement(f"SELECT {_STANDING} FROM contacts WHERE {_AMONG}")  # noqa: S608 - the column list is made of the names above
 

@@ -189,16 +189,15 @@ _INSERT = f"""
 """  # noqa: S608 - as above
 
 
-def _assignments(columns: Iterable[str]) -> str:
-    return ", ".join(f"{column} = s.{column}" for column in columns if column != "id")
-
-
-_UPDATE = f"UPDATE contacts c SET {_assignments(_STATE_COLUMNS)} FROM staged_changed s WHERE c.id = s.id"  # noqa: S608 - as above
-
-_UPDATE_SIGNS = f"""
-    UPDATE contacts c SET status = 'active', {_assignments(SignOfLife.columns())} FROM staged_signs s WHERE c.id = s.id
+_UPDATE = f"""
+    UPDATE contacts c SET {ContactStanding.assignments("s")}, {ContactFacts.assignments("s")}
+      FROM staged_changed s WHERE c.id = s.id
 """  # noqa: S608 - as above
 
+_UPDATE_SIGNS = f"""
+    UPDATE contacts c SET status = 'active', {SignOfLife.assignments("s", key="id")}
+      FROM staged_signs s WHERE c.id = s.id
+"""  # noqa: S608 - as above
 
 _UPDATE_FIRST_MAILED = """
     UPDATE contacts c SET first_mailed_at = m.at

@@ -71,7 +71,7 @@ class Row(Struct, frozen=True, gc=False):
         return f"ROWS FROM ({parameters}){place[0]} AS {alias} ({cls.select_list()}{place[1]})"
 
     @classmethod
-    def assignments(cls, source: str, *, key: str) -> str:
+    def assignments(cls, source: str, *, key: str = "") -> str:
         """`column = source.column` for all columns but the key, for SET."""
         return ", ".join(f"{column} = {source}.{column}" for column in cls.columns() if column != key)
 
