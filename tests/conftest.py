@@ -174,34 +174,34 @@ async def postgres_server() -> AsyncIterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-async def _databases(postgres_server: EmbeddedPostgres) -> AsyncIterator[Databases]:
+async def databases(postgres_server: EmbeddedPostgres) -> AsyncIterator[Databases]:
+    """What makes and drops the databases of tests."""
     databases = await Databases.open(postgres_server)
     yield databases
     await databases.close()
 
 
 @pytest.fixture
-async def postgres_dsn(postgres_server: EmbeddedPostgres, _databases: Databases) -> AsyncIterator[str]:
+async def postgres_dsn(postgres_server: EmbeddedPostgres, databases: Databases) -> AsyncIterator[str]:
     """An empty database for this test alone."""
-    name = await _databases.create("template1")
+    name = await databases.create("template1")
     yield postgres_server.dsn_of(name)
-    await _databases.drop(name)
+    await databases.drop(name)
 
 
 @pytest.fixture(scope="session")
-async def _migrated_template(postgres_server: EmbeddedPostgres, _databases: Databases) -> str:
+async def _migrated_template(postgres_server: EmbeddedPostgres, databases: Databases) -> str:
     from worker.store.migrations import migrate  # noqa: PLC0415 - only tests with a schema need it
 
-    name = await _databases.create("template1")
+    name = await databases.create("template1")
     await migrate(postgres_server.dsn_of(name))
     return name
 
 
 @pytest.fixture(scope="session")
-async def _template_with_months(
-    postgres_server: EmbeddedPostgres, _databases: Databases, _migrated_template: str
-) -> str:
-    name = await _databases.create(_migrated_template)
+async def template_with_months(postgres_server: EmbeddedPostgres, databases: Databases, _migrated_template: str) -> str:
+    """A database with every migration applied and partitions for the events of the tests, to be copied."""
+    name = await databases.create(_migrated_template)
     connection = await asyncpg.connect(postgres_server.dsn_of(name))
     await make_partitions(connection, [months_later(month_of(START), count) for count in range(-1, 14)])
     await connection.close()
@@ -209,18 +209,19 @@ async def _template_with_months(
 
 
 @pytest.fixture
+def database_template(request: pytest.FixtureRequest, _migrated_template: str, template_with_months: str) -> str:
+    """What `database_dsn` is a copy of; a module may name one that it has filled. With `pool`, it has partitions."""
+    return template_with_months if "pool" in request.fixturenames else _migrated_template
+
+
+@pytest.fixture
 async def database_dsn(
-    request: pytest.FixtureRequest,
-    postgres_server: EmbeddedPostgres,
-    _databases: Databases,
-    _migrated_template: str,
-    _template_with_months: str,
+    postgres_server: EmbeddedPostgres, databases: Databases, database_template: str
 ) -> AsyncIterator[str]:
-    """A database with every migration applied, for this test alone; with `pool`, it has partitions too."""
-    template = _template_with_months if "pool" in request.fixturenames else _migrated_template
-    name = await _databases.create(template)
+    """A database with every migration applied, for this test alone."""
+    name = await databases.create(database_template)
     yield postgres_server.dsn_of(name)
-    await _databases.drop(name)
+    await databases.drop(name)
 
 
 @pytest.fixture

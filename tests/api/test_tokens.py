@@ -144,6 +144,7 @@ async def test_wrong_tokens_cost_postgres_next_to_nothing(database_dsn: str) -> 
         await pool.close()
 
 
+@pytest.mark.slow
 async def test_while_postgres_is_away_known_tokens_are_known_and_nobody_is_told_that_his_is_wrong(
     stoppable_postgres: EmbeddedPostgres, capsys: pytest.CaptureFixture[str]
 ) -> None:

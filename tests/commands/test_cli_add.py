@@ -96,6 +96,7 @@ async def test_a_dry_run_and_a_repeat_change_nothing(shell: Shell, pool: WriterP
     assert await pool.fetchval("SELECT count(*) FROM entries") == 2_500
 
 
+@pytest.mark.slow
 async def test_a_killed_command_goes_on_under_its_key(shell: Shell, pool: WriterPool, tmp_path: Path) -> None:
     file = tmp_path / "contacts.txt"
     file.write_text("".join(f"person{number}@example.org\n" for number in range(6_000)))

@@ -1,6 +1,7 @@
 """Contacts with long logs that were folded under a former policy, or have a base: the background folds them again."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from tests.contacts.one_answer import require_one_answer
 from tests.contacts.refolds import finish, refolder, waiting
 from tests.contacts.test_applying import NOW, POLICY, RULES, apply, facts_by_address
 from tests.contacts.test_late_entries import JANE, an_act, giant
+from tests.databases import Databases
 from tests.policy.test_order_of_arrival import NERVOUS
 from tests.schemas.decisions import lift
 from tests.schemas.feedback_events import START, make_event
@@ -48,14 +50,33 @@ def full(day: float) -> FeedbackEvent:
     return make_event(Kind.SOFT_BOUNCE, day=day, cause=Cause.MAILBOX_FULL, message=f"full{day}")
 
 
-@pytest.fixture
-async def contact_id(pool: WriterPool) -> int:
+async def giant_of_a_former_policy(pool: WriterPool) -> int:
     """A contact with twelve thousand entries, folded under a policy that is no longer the active one."""
     await configure_policy(pool, POLICY, now=NOW)
     contact = await giant(pool, 12_000, rules=fresh())
     await apply(pool, [full(8.9), full(9)], rules=fresh())
     await apply_policy(pool, STRICT, now=NOW, by="jane")
     return contact
+
+
+@pytest.fixture(scope="module")
+async def _filled(databases: Databases, template_with_months: str) -> AsyncIterator[tuple[str, int]]:
+    async with databases.filled(template_with_months, giant_of_a_former_policy) as filled:
+        yield filled
+
+
+@pytest.fixture
+def database_template(request: pytest.FixtureRequest, database_template: str) -> str:
+    """Filled once for all that ask for the contact in it."""
+    if "contact_id" not in request.fixturenames:
+        return database_template
+    name, _ = request.getfixturevalue("_filled")
+    return str(name)
+
+
+@pytest.fixture
+def contact_id(_filled: tuple[str, int]) -> int:
+    return _filled[1]
 
 
 async def folded_anew(pool: WriterPool, contact_id: int, policy: Policy) -> Facts:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +16,7 @@ from tests.contacts.long_logs import add_calm_events
 from tests.contacts.refolds import finish, waiting
 from tests.contacts.test_applying import NOW, POLICY, RULES, apply, empty, facts_by_address
 from tests.contacts.test_explanation import whole_story
+from tests.databases import Databases
 from tests.policy.test_order_of_arrival import NERVOUS
 from tests.properties import examples
 from tests.schemas.decisions import void
@@ -113,13 +114,32 @@ async def fold_anew(pool: WriterPool, contact_id: int) -> Facts:
     return fold_all(Facts(), await stored_entries(pool, contact_id, whole=False), POLICY)
 
 
-@pytest.fixture
-async def checkpointed(pool: WriterPool) -> int:
+async def checkpointed_giant(pool: WriterPool) -> int:
     """A contact with thirty thousand entries, into which something came late before."""
     contact_id = await giant(pool, 30_000)
     await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=1, scope="news")])
     await finish(pool)
     return contact_id
+
+
+@pytest.fixture(scope="module")
+async def _filled(databases: Databases, template_with_months: str) -> AsyncIterator[tuple[str, int]]:
+    async with databases.filled(template_with_months, checkpointed_giant) as filled:
+        yield filled
+
+
+@pytest.fixture
+def database_template(request: pytest.FixtureRequest, database_template: str) -> str:
+    """Filled once for all that ask for the contact in it."""
+    if "checkpointed" not in request.fixturenames:
+        return database_template
+    name, _ = request.getfixturevalue("_filled")
+    return str(name)
+
+
+@pytest.fixture
+def checkpointed(_filled: tuple[str, int]) -> int:
+    return _filled[1]
 
 
 async def test_the_first_late_entry_leaves_checkpoints_along_a_long_log(pool: WriterPool, checkpointed: int) -> None:

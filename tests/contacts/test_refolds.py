@@ -1,5 +1,7 @@
 """What came late into a long log is folded in by the background, and meanwhile the stricter of the statuses counts."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from schemas.vocabulary import Cause, Kind, MailClass
 from tests.contacts.refolds import finish, refolder, waiting
 from tests.contacts.test_applying import NOW, POLICY, RULES, apply, empty, facts_by_address
 from tests.contacts.test_late_entries import JANE, an_act, calm, every_checkpoint_is_right, fold_anew, giant
+from tests.databases import Databases
 from tests.properties import examples
 from tests.schemas.decisions import lift, make_decision
 from tests.schemas.feedback_events import arrivals, histories, make_event
@@ -68,10 +71,29 @@ async def the_stricter_status_is_stored(pool: WriterPool) -> None:
     assert (row["status"], row["blocks"]) == (shown.status, shown.blocks)
 
 
-@pytest.fixture
-async def contact_id(pool: WriterPool) -> int:
+async def bare_giant(pool: WriterPool) -> int:
     """A contact with thirty thousand entries, and no checkpoints yet."""
     return await giant(pool, 30_000)
+
+
+@pytest.fixture(scope="module")
+async def _filled(databases: Databases, template_with_months: str) -> AsyncIterator[tuple[str, int]]:
+    async with databases.filled(template_with_months, bare_giant) as filled:
+        yield filled
+
+
+@pytest.fixture
+def database_template(request: pytest.FixtureRequest, database_template: str) -> str:
+    """Filled once for all that ask for the contact in it."""
+    if "contact_id" not in request.fixturenames:
+        return database_template
+    name, _ = request.getfixturevalue("_filled")
+    return str(name)
+
+
+@pytest.fixture
+def contact_id(_filled: tuple[str, int]) -> int:
+    return _filled[1]
 
 
 async def test_a_late_complaint_forbids_at_once_though_its_fold_has_not_ended(

@@ -149,7 +149,10 @@ def test_receivers_start_without_the_database() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux")
-@pytest.mark.parametrize("process", ["receiver", "processor", "api"])
+@pytest.mark.parametrize(
+    "process",
+    ["receiver", *(pytest.param(process, marks=pytest.mark.slow) for process in ("processor", "api"))],
+)
 async def test_the_program_runs_with_the_units_variables_and_no_memory_that_is_written_and_run(
     process: str, database_dsn: str, tmp_path: Path
 ) -> None:

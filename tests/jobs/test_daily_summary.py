@@ -199,6 +199,7 @@ async def test_the_process_of_a_processor_sends_what_is_due(
     assert len(smtp.received) == 1
 
 
+@pytest.mark.slow
 async def test_of_very_many_requests_all_are_counted_and_told_once(pool: WriterPool, smtp: SmtpServer) -> None:
     await an_account(pool)
     addresses = [f"contact-{number}@example.org" for number in range(230)]

@@ -225,7 +225,10 @@ async def test_a_server_without_tls_gets_nothing_if_tls_is_asked_for(pool: Write
     assert await states(pool) == [("waiting", 1)]
 
 
-@pytest.mark.parametrize(("place", "state"), [("MAIL", "waiting"), ("DATA", "waiting"), ("END", "unsure")])
+@pytest.mark.parametrize(
+    ("place", "state"),
+    [("MAIL", "waiting"), ("DATA", "waiting"), pytest.param("END", "unsure", marks=pytest.mark.slow)],
+)
 async def test_a_stop_does_not_wait_for_a_server_that_hangs(
     pool: WriterPool, smtp: SmtpServer, place: str, state: str
 ) -> None:
@@ -248,6 +251,7 @@ async def test_a_stop_does_not_wait_for_a_server_that_hangs(
     assert len(smtp.received) == 1
 
 
+@pytest.mark.slow
 async def test_if_postgres_is_away_when_the_content_would_go_out_nothing_goes_out_and_it_is_tried_again(
     stoppable_postgres: EmbeddedPostgres, smtp: SmtpServer
 ) -> None:

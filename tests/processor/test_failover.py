@@ -45,6 +45,7 @@ async def put(dsn: str, address: str, *, source: str) -> None:
     await writer.close()
 
 
+@pytest.mark.slow
 async def test_a_processor_that_starts_at_a_server_without_writes_waits_for_them(
     primary: EmbeddedPostgres, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ async def test_a_webhook_with_events_of_many_accounts_is_one_webhook_and_counts_
         assert [one.webhooks for one in await read_intake(connection, None)] == [3]
 
 
+@pytest.mark.slow
 async def test_a_large_webhook_counts_once_however_many_parts_it_is_stored_in(
     pool: WriterPool, counts: IntakeCounts
 ) -> None:

@@ -71,6 +71,7 @@ async def test_parcels_survive_more_lost_channels_than_any_limit_while_postgres_
     await connection.close()
 
 
+@pytest.mark.slow
 async def test_a_restart_of_postgres_is_sat_out_with_the_work_in_hand(
     rabbitmq_url: str, stoppable_postgres: EmbeddedPostgres, capsys: pytest.CaptureFixture[str]
 ) -> None:

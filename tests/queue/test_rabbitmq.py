@@ -116,6 +116,7 @@ async def test_the_broker_lends_no_more_than_the_prefetch_ahead(rabbitmq_url: st
     await writer.close()
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 async def test_a_blocked_broker_is_refused_at_once_and_used_again_when_it_goes_on(
     stoppable_rabbitmq_kit: RabbitMQKit,
@@ -140,6 +141,7 @@ async def test_a_blocked_broker_is_refused_at_once_and_used_again_when_it_goes_o
     await writer.close()
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 async def test_a_confirm_that_does_not_come_is_waited_for_as_long_as_said(
     stoppable_rabbitmq_kit: RabbitMQKit,

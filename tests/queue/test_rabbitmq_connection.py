@@ -43,6 +43,7 @@ async def test_a_reader_closes_at_once_whatever_it_is_doing(rabbitmq_url: str) -
             await reader.close()
 
 
+@pytest.mark.slow
 async def test_a_connection_that_a_frozen_broker_does_not_close_is_closed_to_the_library_too(
     stoppable_rabbitmq_kit: RabbitMQKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

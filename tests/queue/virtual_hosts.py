@@ -17,6 +17,7 @@ from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks
 BUSY, QUIET, IMPORT = Lane(source="busy"), Lane(source="quiet"), Lane(source="quiet", bulk=True)
 LANES = (BUSY, QUIET, IMPORT)
 _MOST_AT_ONCE = 48
+_BARE_AT_ONCE = 4
 _numbers = itertools.count(1)
 
 
@@ -33,12 +34,14 @@ class VirtualHosts:
         self._rabbitmq = rabbitmq
         self._at_once = max(1, min(needed, _MOST_AT_ONCE))
         self._declared: list[str] = []
+        self._bare: list[str] = []
 
     async def one(self, *, declared: bool) -> str:
         """The URL of a fresh one, with our queues or with nothing in it."""
         if not declared:
-            [url] = await self._rabbitmq.create_virtual_hosts([_name()])
-            return url
+            if not self._bare:
+                self._bare = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(_BARE_AT_ONCE)])
+            return self._bare.pop()
         if not self._declared:
             urls = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(self._at_once)])
             await asyncio.gather(*(_declare(url) for url in urls))

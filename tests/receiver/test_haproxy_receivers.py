@@ -59,6 +59,7 @@ async def _post(client: aiohttp.ClientSession, front: HaproxyFront) -> tuple[int
         return answer.status, await answer.text(), answer.headers.get("Retry-After")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
 async def test_every_receiver_that_the_dns_tells_gets_requests_and_the_front_is_healthy_only_with_one(
     tmp_path: Path,

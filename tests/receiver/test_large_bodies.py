@@ -96,6 +96,7 @@ async def test_a_compressed_body_that_shrank_further_than_events_do_is_refused(
     assert "100 times its size" in json.loads(answer)["remedy"]
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 async def test_small_webhooks_are_answered_at_once_beside_large_ones_of_strangers(
     start_receiver: Start, postgres_writer: TallyingWriter

@@ -18,6 +18,7 @@ from worker.store.availability import store_answers
 from worker.store.pool import Pool, open_pool
 
 
+@pytest.mark.slow
 async def test_a_processor_and_the_api_show_that_postgres_is_away_and_that_it_is_back(
     stoppable_postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

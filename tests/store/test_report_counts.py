@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from schemas.vocabulary import Cause, Kind
@@ -133,6 +134,7 @@ async def test_totals_are_of_the_span_and_of_the_account_alone(pool: Pool) -> No
     assert domains.bounces == {"shop.example": 1}
 
 
+@pytest.mark.slow
 async def test_of_a_long_log_only_about_the_span_is_read(pool: Pool) -> None:
     """A year of 100,000 bounces and changes, the last three days of it asked for."""
     begin = datetime(2026, 1, 1, tzinfo=UTC)

@@ -76,6 +76,7 @@ async def test_a_server_that_does_not_tell_its_timeline_can_be_worked_with(datab
         await pool.close()
 
 
+@pytest.mark.slow
 async def test_a_probe_tells_that_the_database_was_replaced(
     database_dsn: str, stoppable_postgres: EmbeddedPostgres
 ) -> None:
