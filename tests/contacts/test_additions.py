@@ -9,6 +9,7 @@ from schemas.addition import Addition
 from schemas.decision import Permission
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.contacts.test_decisions import ANNA, JANE, RULES, report, status
+from tests.properties import few
 from worker.contacts.additions import AdditionAnswer, AdditionTerms, add_contacts
 from worker.errors import RequestRefused
 from worker.store.pool import WriterPool
@@ -85,7 +86,7 @@ async def test_of_several_permissions_of_one_address_the_least_counts(pool: Writ
     assert await status(pool) == ("non_marketable", "marketing")
 
 
-@pytest.mark.parametrize("permission", list(Permission))
+@pytest.mark.parametrize("permission", few(Permission, 1))
 @pytest.mark.parametrize(
     ("kind", "cause"),
     [

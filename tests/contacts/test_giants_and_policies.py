@@ -175,9 +175,11 @@ async def test_a_lift_of_a_giant_of_a_former_policy_counts_under_both(pool: Writ
     "late",
     [
         make_event(Kind.COMPLAINT, day=4.0001, cause=Cause.ABUSE_REPORT, message=None),
-        make_event(Kind.COMPLAINT, day=-3, cause=Cause.ABUSE_REPORT, message=None),
-        make_event(Kind.RESUBSCRIBE, day=-3, message=None),
-        full(5),
+        pytest.param(
+            make_event(Kind.COMPLAINT, day=-3, cause=Cause.ABUSE_REPORT, message=None), marks=pytest.mark.slow
+        ),
+        pytest.param(make_event(Kind.RESUBSCRIBE, day=-3, message=None), marks=pytest.mark.slow),
+        pytest.param(full(5), marks=pytest.mark.slow),
     ],
     ids=["behind the base", "a complaint of its time", "an opt-in of its time", "a failure"],
 )

@@ -13,6 +13,7 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from tests.properties import few
 from tests.schemas.feedback_events import START, make_event
 from tests.stored_contacts import all_contacts
 from tests.waiting import until
@@ -94,7 +95,7 @@ def copies(first_clock: timedelta, second_clock: timedelta) -> list[FeedbackEven
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known contact", "new contact"])
-@pytest.mark.parametrize(("first_clock", "second_clock"), list(product(CLOCKS, CLOCKS)))
+@pytest.mark.parametrize(("first_clock", "second_clock"), few(product(CLOCKS, CLOCKS), 3, one_name=False))
 @pytest.mark.parametrize("order", list(permutations(range(2))))
 async def test_two_workers_whose_clocks_disagree_store_an_event_once(
     pool: WriterPool, first_clock: timedelta, second_clock: timedelta, order: tuple[int, int], *, known: bool
@@ -145,7 +146,7 @@ async def test_a_flood_of_copies_through_two_workers_is_stored_once(pool: Writer
     assert await stored(pool) == count
 
 
-@pytest.mark.parametrize(("first_clock", "second_clock"), list(product(CLOCKS, CLOCKS)))
+@pytest.mark.parametrize(("first_clock", "second_clock"), few(product(CLOCKS, CLOCKS), 3, one_name=False))
 async def test_of_events_about_nobody_two_workers_store_one_too(
     pool: WriterPool, first_clock: timedelta, second_clock: timedelta
 ) -> None:
@@ -173,7 +174,7 @@ def own(body: bytes, received_at: datetime) -> FeedbackEvent:
 TIMES = [b'"occurred_at": "2026-03-01T10:00:00Z", ', b'"occurred_at": "2026-03-01T11:30:00Z", ', b""]
 
 
-@pytest.mark.parametrize("order", list(permutations(TIMES)))
+@pytest.mark.parametrize("order", few(permutations(TIMES), 2))
 @pytest.mark.parametrize("event", [b"hard_bounce", b"delivered", b"accepted"])
 async def test_the_id_of_own_json_decides_whatever_time_is_named(
     pool: WriterPool, order: Sequence[bytes], event: bytes
@@ -206,7 +207,7 @@ async def test_own_json_with_another_id_is_another_event(pool: WriterPool) -> No
 # -- another version reads it otherwise ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("first", list(Kind))
+@pytest.mark.parametrize("first", few(Kind, 4))
 @pytest.mark.parametrize("arrives_later", [False, True])
 async def test_what_was_stored_by_one_reading_is_known_by_any_other(
     pool: WriterPool, first: Kind, *, arrives_later: bool
@@ -260,7 +261,7 @@ def as_stored_before(event: FeedbackEvent, kind: Kind, parts: Sequence[object] |
 UPGRADED = replace(RULES, former_keys_until=START + timedelta(days=1))
 
 
-@pytest.mark.parametrize("before", list(Kind)[: list(Kind).index(Kind.OTHER) + 1])  # it knew no others
+@pytest.mark.parametrize("before", few(list(Kind)[: list(Kind).index(Kind.OTHER) + 1], 3))  # it knew no others
 async def test_a_retry_of_what_the_former_version_stored_is_a_repeat(pool: WriterPool, before: Kind) -> None:
     bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, key="k")
     await apply(pool, [as_stored_before(bounce, before)])

@@ -1,5 +1,6 @@
 """LogQL as Grafana's own grammar reads it: every query as a tree."""
 
+import atexit
 import hashlib
 import json
 import os
@@ -60,24 +61,28 @@ def without_variables(query: str, **chosen: str) -> str:
 
 
 class Grammar:
-    """Parses by a program of node's; one call for many queries, for node takes a while to start."""
+    """Parses by a program of node's, which runs until the tests end, for node takes a while to start."""
 
     def __init__(self, node: str, folder: Path) -> None:
-        self._node = node
-        self._folder = folder
+        self._process = subprocess.Popen(
+            [node, str(_GRAMMAR / "parse.cjs")],
+            env={**os.environ, "NODE_PATH": str(folder / "node_modules")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def parse(self, queries: Sequence[str]) -> list[Tree]:
         """A tree for each query; `is_logql` says whether it is one."""
-        done = subprocess.run(
-            [self._node, str(_GRAMMAR / "parse.cjs")],
-            input=json.dumps(queries),
-            env={**os.environ, "NODE_PATH": str(self._folder / "node_modules")},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        )
-        return msgspec.json.decode(done.stdout, type=list[Tree])
+        questions, answers = self._process.stdin, self._process.stdout
+        assert questions is not None
+        assert answers is not None
+        print(json.dumps(queries), file=questions, flush=True)
+        return msgspec.json.decode(answers.readline(), type=list[Tree])
+
+    def close(self) -> None:
+        """Ends the program."""
+        self._process.communicate()
 
 
 @cache
@@ -98,7 +103,9 @@ def grammar() -> Grammar:
             making.rename(folder)
         except OSError:  # another process of tests was faster
             shutil.rmtree(making)
-    return Grammar(node, folder)
+    made = Grammar(node, folder)
+    atexit.register(made.close)
+    return made
 
 
 def _program(name: str, package: str) -> str:

@@ -20,6 +20,7 @@ from tests.deploy.rendered_chart import (
 )
 from tests.docs.chart_values import chart_values
 from tests.docs.pages import snippets
+from tests.properties import few
 from worker.process.probes import PROBE_ROUTES
 from worker.settings.declarations import setting_declarations
 
@@ -34,7 +35,7 @@ class TestWhatToolsSay:
         assert done.returncode == 0, done.stdout + done.stderr
 
     @pytest.mark.parametrize("version", [OLDEST, NEWEST])
-    @pytest.mark.parametrize("name", VALUE_SETS)
+    @pytest.mark.parametrize("name", few(VALUE_SETS, 2))
     def test_kubernetes_schemas_take_it(
         self, binaries: HelmBinaries, rendered: Render, name: str, version: str
     ) -> None:

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 
 from tests.jobs.smtp_server import CUT, HANG, SmtpServer
 from tests.jobs.summaries import EIGHT, RECIPIENT, an_account, blocked, look, settings_for, states
+from tests.properties import few
 from tests.waiting import until
 from worker.errors import StoreUnavailable
 from worker.jobs.summary_sender import SummarySender
@@ -53,7 +54,7 @@ async def test_two_processes_send_it_once(pool: WriterPool, database_dsn: str, s
     assert len(smtp.received) == 1
 
 
-@pytest.mark.parametrize("place", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("place", few(["MAIL", "RCPT", "DATA"], 1))
 async def test_a_process_that_is_killed_before_the_content_goes_out_leaves_it_to_another_one(
     pool: WriterPool, database_dsn: str, smtp: SmtpServer, place: str
 ) -> None:
@@ -119,7 +120,7 @@ async def test_a_process_that_was_stopped_for_longer_than_its_lease_sends_nothin
     assert await states(pool) == [("accepted", 2)]
 
 
-@pytest.mark.parametrize("place", ["MAIL", "RCPT", "DATA", "END"])
+@pytest.mark.parametrize("place", few(["MAIL", "RCPT", "DATA", "END"], 2))
 @pytest.mark.parametrize("answer", ["421 4.3.2 shutting down", "451 4.3.0 try again later"])
 async def test_a_temporary_refusal_is_tried_again_until_it_is_accepted(
     pool: WriterPool, smtp: SmtpServer, place: str, answer: str

@@ -32,7 +32,7 @@ class VirtualHosts:
 
     def __init__(self, rabbitmq: RabbitMQ, *, needed: int) -> None:
         self._rabbitmq = rabbitmq
-        self._at_once = max(1, min(needed, _MOST_AT_ONCE))
+        self._needed = needed
         self._declared: list[str] = []
         self._bare: list[str] = []
 
@@ -43,8 +43,10 @@ class VirtualHosts:
                 self._bare = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(_BARE_AT_ONCE)])
             return self._bare.pop()
         if not self._declared:
-            urls = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(self._at_once)])
+            at_once = max(1, min(self._needed, _MOST_AT_ONCE))
+            urls = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(at_once)])
             await asyncio.gather(*(_declare(url) for url in urls))
+            self._needed -= at_once
             self._declared = urls
         return self._declared.pop()
 

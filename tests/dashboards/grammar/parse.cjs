@@ -1,4 +1,5 @@
-// Reads a JSON list of LogQL queries, writes for each its tree: [name, text, children]. "⚠" is what is no LogQL.
+// Reads lines, each a JSON list of LogQL queries, and answers each with a line: a JSON list of trees.
+// A tree is [name, text, children]; "⚠" is what is no LogQL.
 const { parser } = require("@grafana/lezer-logql");
 
 const tree = (node, query) => {
@@ -7,5 +8,7 @@ const tree = (node, query) => {
   return [node.name, query.slice(node.from, node.to), children];
 };
 
-const queries = JSON.parse(require("fs").readFileSync(0, "utf8"));
-process.stdout.write(JSON.stringify(queries.map((query) => tree(parser.parse(query).topNode, query))));
+require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
+  const trees = JSON.parse(line).map((query) => tree(parser.parse(query).topNode, query));
+  process.stdout.write(JSON.stringify(trees) + "\n");
+});
