@@ -7,6 +7,7 @@ be at work. Some commands are killed. Some answered calls are sent once more, at
 
 import asyncio
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from tests.faults.decision_workload import DecisionCall, Way
 from tests.faults.topology import Topology
 from tests.waiting import pause
 from worker.commands.support.exit_code import ExitCode
+from worker.local_services.process import signal_child
 
 _CALLERS = 8
 _PEOPLE = 2
@@ -174,7 +176,7 @@ class Deciders:
             seconds = self._chance.uniform(0.1, _LONGEST_UNTIL_KILLED_SECONDS)
             await asyncio.wait([reading], timeout=seconds)
             if not reading.done():
-                process.kill()
+                signal_child(process, signal.SIGKILL)
                 self.outcome.killed_commands += 1
         output, errors = await reading
         if process.returncode == ExitCode.NO and _AT_WORK in errors:

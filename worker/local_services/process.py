@@ -100,6 +100,18 @@ class ServiceProcess:
             return f"(nothing readable in {self.log_path})"
 
 
+def signal_child(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Sends a signal to a child of the event loop, if it still runs, and leaves its exit status to the loop.
+
+    Before Python 3.13 asyncio's own `send_signal`, `terminate` and `kill` first ask the kernel whether the child has
+    ended. If it has just done so, they take its exit status, and the loop, which comes too late, reports 255
+    (https://github.com/python/cpython/issues/87744).
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+
+
 def asks_for_death_signal(number: signal.Signals) -> Callable[[], None] | None:
     """A `preexec_fn` that makes the kernel send this signal to the child when we die; None if it cannot."""
     if sys.platform != "linux":

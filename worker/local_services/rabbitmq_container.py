@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import Self
 from urllib.parse import quote
 
 from worker.errors import ImpossibleSetting
-from worker.local_services.process import free_port
+from worker.local_services.process import free_port, signal_child
 from worker.local_services.rabbitmq import (
     CLEAR_MEMORY_ALARM,
     RAISE_MEMORY_ALARM,
@@ -134,7 +135,7 @@ class RabbitMQContainer:
             _, complaint = await process.communicate()
         finally:
             if process.returncode is None:
-                process.terminate()
+                signal_child(process, signal.SIGTERM)
                 await process.wait()
         if process.returncode != 0:
             raise ImpossibleSetting(

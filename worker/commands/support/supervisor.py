@@ -13,7 +13,7 @@ from msgspec import Struct
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.running import run_together
 from worker.errors import StopTheProcess
-from worker.local_services.process import asks_for_death_signal
+from worker.local_services.process import asks_for_death_signal, signal_child
 from worker.process.backoff import Backoff
 from worker.process.interruption import MESSAGE
 from worker.process.logs import get_logger
@@ -96,17 +96,16 @@ async def _run_once(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Even
     try:
         await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not ending.done():
-            process.terminate()
+            signal_child(process, signal.SIGTERM)
             await asyncio.wait({ending}, timeout=_GRACE_SECONDS)
         if not ending.done():
             prefix.write(f"did not end within {_GRACE_SECONDS:g} seconds and is killed".encode())
-            process.kill()
+            signal_child(process, signal.SIGKILL)
         status = await ending
         await asyncio.wait({reading}, timeout=1)
         return status
     finally:
-        if process.returncode is None:
-            process.kill()
+        signal_child(process, signal.SIGKILL)
         for task in (reading, ending, stopping):
             task.cancel()
 
