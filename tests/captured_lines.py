@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager
 import structlog.testing
 from structlog.typing import EventDict
 
+from tests.docs.log_examples import keep_captured
 from worker.process.logs import refuse_undeclared
 
 
 def capture_logs() -> AbstractContextManager[list[EventDict]]:
     """The lines that are logged inside the block, as a list that grows."""
-    return structlog.testing.capture_logs(processors=[refuse_undeclared])
+    return structlog.testing.capture_logs(processors=[refuse_undeclared, keep_captured])

@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.docs.log_examples import keep_text
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.instance import with_migrated_postgres
 from worker.settings.configuration import load_settings
@@ -130,6 +131,7 @@ async def test_in_a_container_every_line_is_json(database: Connection, database_
         stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await process.communicate()
+    keep_text(output.decode())
     lines = [json.loads(line) for line in output.splitlines()]
     assert {"event": "database.upgraded", "joined": 3, "migrations": []}.items() <= lines[-1].items()
 

@@ -23,6 +23,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from tests.docs.log_examples import keep_text
+
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _MOST_SECONDS: Final = 60
 _FORK: Final = b"f"  # the whole request; its content comes in a file
@@ -53,6 +55,8 @@ def run_command(words: tuple[str, ...], *, folder: Path, environment: dict[str, 
         for file in (output, errors):
             file.seek(0)
             texts.append(file.read().decode())
+    for text in texts:
+        keep_text(text)
     return Outcome(status=int(status), output=texts[0], errors=texts[1])
 
 

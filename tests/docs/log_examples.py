@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 from schemas.log_event import COMMON_FIELDS
 from schemas.log_events import LOG_EVENTS
 from schemas.log_field import COMMON_LOG_FIELDS, LOG_FIELDS
+from worker.process.logs import rendering
 
 # Read at once: tests run without the variables of the one who starts them.
 LINES_FILE = os.environ.get("BOUNCEKEEPER_LOG_LINES")
@@ -40,6 +42,24 @@ def keep_lines() -> None:
         return str(line)
 
     structlog.configure(processors=[*structlog.get_config()["processors"], keep])
+
+
+def keep_captured(logger: Any, method: str, line: EventDict) -> EventDict:
+    """A line that a test captures is added to the file too, rendered as it would be written."""
+    if LINES_FILE is not None:
+        rendered: Any = dict(line)
+        for process in rendering():
+            rendered = process(logger, method, rendered)
+        keep_text(str(rendered))
+    return line
+
+
+def keep_text(text: str) -> None:
+    """The lines that a process of its own has written are added to the file too, if one is named."""
+    if LINES_FILE is None:
+        return
+    with Path(LINES_FILE).open("a", encoding="utf-8") as kept:
+        kept.writelines(f"{line}\n" for line in text.splitlines() if line.startswith('{"timestamp":'))
 
 
 def examples() -> dict[str, str]:

@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from schemas.vocabulary import Cause, Kind
+from tests.docs.log_examples import keep_text
 from tests.mailbox.imap_server import PASSWORD, USER, ImapServer, running_imap_server
 from tests.mailbox.relay import relaying
 from tests.waiting import until
@@ -243,6 +244,7 @@ async def test_up_fetches_too_and_a_mailbox_that_refuses_it_stops_nothing_else(
         process.send_signal(signal.SIGTERM)
         _, errors = await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode == ExitCode.OK
+    keep_text(errors.decode())
     lost = [line for line in errors.decode().splitlines() if '"mailbox.lost"' in line]
     assert lost
     assert all(json.loads(line)["source"] == "refused" for line in lost)

@@ -5,11 +5,13 @@ from importlib.resources import files
 
 import asyncpg
 import msgspec
+import pytest
 from msgspec.structs import replace
 
 from schemas.raw_keeping import KeepRaw
 from schemas.vocabulary import Cause, Kind
 from tests.schemas.feedback_events import make_event
+from worker.contacts import log_upgrade
 from worker.contacts.applying import BatchRules
 from worker.contacts.log_upgrade import convert_former_events
 from worker.contacts.policies import Policies
@@ -35,7 +37,9 @@ FORMER_EVENT = """
 """
 
 
-async def test_a_database_of_the_former_version_is_read_as_it_was_and_counts_no_retry_twice(postgres_dsn: str) -> None:
+async def test_a_database_of_the_former_version_is_read_as_it_was_and_counts_no_retry_twice(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connection = await asyncpg.connect(postgres_dsn)
     for name in ("0001_contacts_and_events", "0002_parked_deliveries", "0003_replay_tokens"):
         await connection.execute((FILES / f"{name}.sql").read_text("utf-8"))
@@ -73,6 +77,7 @@ async def test_a_database_of_the_former_version_is_read_as_it_was_and_counts_no_
     await connection.close()
     pool = await open_writer_pool(postgres_dsn, connections=2, command_timeout_seconds=5)
     try:
+        monkeypatch.setattr(log_upgrade, "_LOG_EVERY_SECONDS", 0.0)
         assert (await convert_former_events(pool, KeepRaw.FAILURES)).events == 1
         rules = BatchRules(
             policies=Policies(recommended_policy()), oldest_kept=SINCE - timedelta(days=9), former_keys_until=until

@@ -59,7 +59,7 @@ def configure_logging(
     _process_fields.clear()
     _process_fields.update(bound)
     processors: list[structlog.typing.Processor] = [refuse_undeclared] if strict else []
-    processors += [_add_common_fields, *(_json_renderers() if json_lines else _console_renderers())]
+    processors += rendering(json_lines=json_lines)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
@@ -70,6 +70,11 @@ def configure_logging(
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
     # asyncpg's pool logs a traceback at each attempt while Postgres is away; our own code logs that already.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
+
+
+def rendering(*, json_lines: bool = True) -> list[structlog.typing.Processor]:
+    """The steps that make the text of a line."""
+    return [_add_common_fields, *(_json_renderers() if json_lines else _console_renderers())]
 
 
 class Reminder:
