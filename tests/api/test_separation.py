@@ -174,8 +174,10 @@ async def test_the_feed_of_an_account_is_read_without_reading_the_changes_of_oth
     assert len(await changes_after(pool, "0-0", limit=100, account=MINE)) == 20
     async with pool.acquire() as connection:
         await connection.execute("SET plan_cache_mode = force_generic_plan")
-        await connection.execute(f"PREPARE asked (bigint, bigint, text) AS {status_feed._AFTER_OF_ACCOUNT}")
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked (0, 100, '{MINE}')"))
+        statement, *parameters = status_feed._AFTER_OF_ACCOUNT(position=0, limit=100, account=MINE)
+        await connection.execute(f"PREPARE asked AS {statement}")
+        given = ", ".join(f"'{parameter}'" for parameter in parameters)
+        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({given})"))
         await connection.execute("DEALLOCATE asked")
     assert "Index Scan using status_changes_account" in plan
     assert "Sort" not in plan
