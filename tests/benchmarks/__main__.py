@@ -26,6 +26,7 @@ _BENCHMARKS = {
     "policy": "policy_apply",
     "late": "late_entries",
     "campaigns": "campaign_recipients",
+    "overview": "overview",
     "check": "check_ratio",
     "parse": "provider_parse",
     "unproven": "unproven_work",

@@ -85,9 +85,16 @@ _ENTRIES_OF_ACCOUNT = """(
           FROM entries WHERE occurred_at >= :since AND occurred_at < :until OFFSET 0
     ) e WHERE e.contact_id IN (SELECT c.id FROM contacts c WHERE c.account = :account)"""
 _CHANGES = "status_changes s WHERE s.recorded_at >= :since AND s.recorded_at < :until AND :account::text IS NULL"
-# A change has its account beside its place in the feed.
-_CHANGES_OF_ACCOUNT = """status_changes s WHERE s.recorded_at >= :since AND s.recorded_at < :until
-       AND coalesce(s.account, (SELECT c.account FROM contacts c WHERE c.id = s.contact_id)) = :account"""
+# A change gets its account together with its place in the feed, and is found by account and time then. Of the few that
+# have no place yet the contact tells the account.
+_CHANGES_OF_ACCOUNT = """(
+        SELECT contact_id, recorded_at, old_blocks, new_blocks, new_status, cause, event_key FROM status_changes
+         WHERE account = :account AND position IS NOT NULL AND recorded_at >= :since AND recorded_at < :until
+        UNION ALL
+        SELECT n.contact_id, n.recorded_at, n.old_blocks, n.new_blocks, n.new_status, n.cause, n.event_key
+          FROM status_changes n JOIN contacts c ON c.id = n.contact_id AND c.account = :account
+         WHERE n.position IS NULL AND n.recorded_at >= :since AND n.recorded_at < :until
+    ) s WHERE true"""
 _BLOCKED = f"s.old_blocks = '{Blocks.NONE}' AND s.new_blocks <> '{Blocks.NONE}'"
 _FREED = f"s.old_blocks <> '{Blocks.NONE}' AND s.new_blocks = '{Blocks.NONE}'"
 
