@@ -8,7 +8,7 @@ from schemas.vocabulary import Blocks, Cause, Status
 from worker.policy.rule import LiftBy
 
 
-class Block(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Block(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A block by one rule. It is in force from `since` until `until` (None = until lifted)."""
 
     rule: str

@@ -18,7 +18,7 @@ from worker.policy.rule import Policy
 _NAME = "the complaint"
 
 
-class Complaint(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Complaint(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The first complaint since it was last lifted. No event takes it back.
 
     If that was about a marketing stream, the first one about other mail takes its place.

@@ -25,7 +25,7 @@ UNKNOWN_NAME = "the unknown permission"
 _STRENGTHS = (Strength.IMPORTED, Strength.STAFF, Strength.SINGLE, Strength.DOUBLE)  # the weakest first
 
 
-class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What somebody asked for, and what holds until it ends. `scope` is empty for everything."""
 
     scope: str = ""
@@ -34,7 +34,7 @@ class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
     way: Way = Way.PROVIDER
 
 
-class Optin(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Optin(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Consent that has not been withdrawn. `scope` is empty for everything. Its proof is told by its entry."""
 
     scope: str
@@ -43,14 +43,14 @@ class Optin(Struct, frozen=True, kw_only=True, omit_defaults=True):
     event_key: bytes
 
 
-class UnknownPermission(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UnknownPermission(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The contact was added, and nobody says that the person agreed."""
 
     at: datetime
     event_key: bytes
 
 
-class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is known of the contact's consent. Of each sort of wish there is one per scope, sorted by it.
 
     Scopes are compared as lists are (schemas.list_name); each is spelled as it was first.

@@ -27,7 +27,7 @@ from worker.policy.suppression import Suppression
 from worker.policy.suppression import after_drop as after_suppression
 
 
-class Deliverability(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Deliverability(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the rules remember of the failures."""
 
     rules: tuple[RuleState, ...] = ()  # only those with something to remember, sorted by name

@@ -15,7 +15,7 @@ from worker.policy.rule import LiftBy
 WIDTH = {blocks: width for width, blocks in enumerate(Blocks)}  # how much mail each forbids
 
 
-class Standing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Standing(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The status that follows from one fact, or from all facts together, at one moment."""
 
     status: Status

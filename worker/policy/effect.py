@@ -53,7 +53,7 @@ class Outcome(StrEnum):
     ANNOTATED = "annotated"  # it says something of other entries: voided, held back, released
 
 
-class Effect(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Effect(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one entry did. `reason` is set if it did not count."""
 
     outcome: Outcome

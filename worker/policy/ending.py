@@ -9,7 +9,7 @@ from worker.policy.permissions import why_not
 from worker.policy.rule import LiftBy
 
 
-class Ending(Struct, frozen=True, kw_only=True):
+class Ending(Struct, frozen=True, kw_only=True, gc=False):
     """The names of the facts that ended, and a sentence for each that stays: why, and what ends it."""
 
     ended: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ class OrderKey(Struct, frozen=True, order=True, gc=False, array_like=True):
     event_key: bytes
 
 
-class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Everything the fold knows. An untouched contact is `Facts()`."""
 
     engagement: Engagement = NO_ENGAGEMENT

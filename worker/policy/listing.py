@@ -10,7 +10,7 @@ from worker.policy.permissions import LOCKS, Fact
 from worker.policy.rule import LiftBy
 
 
-class Listing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Listing(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Several may be in force. Each forbids mail from `since` until `until` (None = until lifted)."""
 
     since: datetime

@@ -22,7 +22,7 @@ class Strike(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     excused_by: str | None = None
 
 
-class RuleState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RuleState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A contact's state under one rule."""
 
     rule: str

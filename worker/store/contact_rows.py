@@ -16,7 +16,7 @@ from worker.store.pool import Connection, WriterConnection
 from worker.store.row import Row
 
 
-class ContactKey(Row, frozen=True):
+class ContactKey(Row, frozen=True, cache_hash=True):
     """Identifies a contact. The order is that of the unique index."""
 
     address: str
@@ -240,12 +240,12 @@ async def insert_contacts(connection: WriterConnection, contacts: Sequence[NewCo
     """
     if not contacts:
         return {}
-    rows = ((*astuple(one.key), *_first_values(one), *_state_values(one.state)) for one in contacts)
+    rows = map(_new_values, contacts)
     await _stage(connection, "staged_new", rows)
     records = await connection.fetch(_INSERT)
     return {
-        ContactKey(address=record["address"], account=record["account"], channel=record["channel"]): record["id"]
-        for record in records
+        ContactKey(address=address, account=account, channel=channel): contact_id
+        for contact_id, address, account, channel in records
     }
 
 
@@ -270,8 +270,12 @@ async def write_first_mailed(connection: WriterConnection, moments: Mapping[int,
         await connection.execute(_UPDATE_FIRST_MAILED, list(moments), list(moments.values()))
 
 
+def _new_values(contact: NewContact) -> tuple[Any, ...]:
+    return astuple(contact.key) + _first_values(contact) + _state_values(contact.state)
+
+
 def _state_values(state: ContactState) -> tuple[Any, ...]:
-    return (*astuple(state.standing), *astuple(state.facts))
+    return astuple(state.standing) + astuple(state.facts)
 
 
 async def _stage(connection: WriterConnection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -109,8 +109,7 @@ class EventEncoder:
         raw = dictionary_id = None
         if event.raw and self._keeps_raw(event):
             raw, dictionary_id = self._compressor.compress(event.provider, event.raw)
-        return (
-            *_event_fields(event),
+        others = (
             contact_id,
             KIND_RANKS[event.kind],
             self._reader_version,
@@ -123,6 +122,7 @@ class EventEncoder:
             raw,
             dictionary_id,
         )
+        return _event_fields(event) + others  # unpacked into one tuple they would take twice as long
 
     async def copy(self, connection: Connection, table: str, events: Iterable[EventOfContact]) -> None:
         """Writes new events into one of the tables. Postgres refuses it if one of them is not new."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.feedback_event import FeedbackEvent
+from worker.store.id_array import id_array
 from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
@@ -60,7 +61,7 @@ _AMONG_ENTRIES = f"""
                     AND (e.entry_key, e.contact_id) <= (k.entry_key, k.contact_id)
 """  # noqa: S608 - as above
 _WITH_ENTRIES = """
-    SELECT k.id FROM unnest($1::bigint[]) AS k (id)
+    SELECT k.id FROM unnest($1::text::bigint[]) AS k (id)
      CROSS JOIN LATERAL (SELECT FROM entries e WHERE e.contact_id = k.id LIMIT 1) AS any_entry
 """
 _AMONG_KEPT = f"""
@@ -129,7 +130,7 @@ async def contacts_with_entries(connection: Connection, contact_ids: Sequence[in
     """The contacts with rows in `entries`. They are few, so the keys of the others need not be looked up."""
     if not contact_ids:
         return []
-    return [contact_id for (contact_id,) in await connection.fetch(_WITH_ENTRIES, contact_ids)]
+    return [contact_id for (contact_id,) in await connection.fetch(_WITH_ENTRIES, id_array(contact_ids))]
 
 
 async def known_in_months(connection: Connection, keys: Sequence[KeyInMonth]) -> set[bytes]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from worker.store.contact_rows import ContactRow
+from worker.store.id_array import id_array
 from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
@@ -27,7 +28,7 @@ class RefoldRow(Row, frozen=True):
 
 
 _COLUMNS = RefoldRow.select_list()
-_OF = f"SELECT {_COLUMNS} FROM refolds WHERE contact_id = ANY ($1::bigint[])"  # noqa: S608 - constants
+_OF = f"SELECT {_COLUMNS} FROM refolds WHERE contact_id = ANY ($1::text::bigint[])"  # noqa: S608 - constants
 _WRITE = f"""
     INSERT INTO refolds ({_COLUMNS}) SELECT {_COLUMNS} FROM {RefoldRow.unnest("r")}
     ON CONFLICT (contact_id) DO UPDATE SET {RefoldRow.assignments("excluded", key="contact_id")}
@@ -44,7 +45,7 @@ _LOCK_NEXT = f"""
 async def refold_rows(executor: Executor, contact_ids: Sequence[int]) -> list[RefoldRow]:
     """The re-folds of these contacts. Raises StoreUnavailable."""
     with store_errors("looking for re-folds"):
-        records = await executor.fetch(_OF, list(contact_ids))
+        records = await executor.fetch(_OF, id_array(contact_ids))
     return RefoldRow.rows(records)
 
 
