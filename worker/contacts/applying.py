@@ -287,7 +287,7 @@ class _Batch:
         if is_overtaken(contact.row, contact.policy):
             return False
         facts, entries, policy = before, contact.entries, contact.policy.policy
-        for entry in entries if len(entries) == 1 else in_order(entries):
+        for entry in in_order(entries):
             if not can_fold_directly(facts, entry):
                 return False
             facts = fold(facts, entry, policy)

@@ -56,8 +56,11 @@ def fold_all(facts: Facts, entries: Iterable[Entry], policy: Policy) -> Facts:
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
     """The entries in the order of folding, each key once (the earliest entry of each key)."""
+    several = list(entries)
+    if len(several) == 1:
+        return several  # as nearly always
     first_of: dict[bytes, Entry] = {}
-    for entry in sorted(entries, key=order_key):
+    for entry in sorted(several, key=order_key):
         first_of.setdefault(entry.event_key, entry)
     return list(first_of.values())
 

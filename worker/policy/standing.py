@@ -50,8 +50,9 @@ def next_change_at(facts: Facts, policy: Policy, at: datetime) -> datetime | Non
     """
     if deliverability.is_free(facts.deliverability):
         return None
-    now = _shape(standing(facts, policy, at))
-    for moment in sorted(deliverability.ends(facts.deliverability, policy, at)):
+    moments = sorted(deliverability.ends(facts.deliverability, policy, at))
+    now = _shape(standing(facts, policy, at)) if moments else None
+    for moment in moments:
         if _shape(standing(facts, policy, moment)) != now:
             return moment
     return None
