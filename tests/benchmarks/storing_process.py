@@ -71,12 +71,15 @@ class ParcelsInMemory:
         self, *, max_parcels: int, max_wait_seconds: float, max_bytes: int | None = None, share: Share = Share.ANY
     ) -> list[Lease]:
         """The next parcels, all of them a backlog; [] after the wait when there are none left."""
-        del max_bytes
         if share is Share.FIRST or self._taken == len(self._parcels):
             await asyncio.sleep(max_wait_seconds)
             return []
         await asyncio.sleep(0)  # a real queue lets others run, too
-        until = min(self._taken + max_parcels, len(self._parcels))
+        until, size_bytes = self._taken, 0
+        last = min(self._taken + max_parcels, len(self._parcels))
+        while until < last and (max_bytes is None or size_bytes < max_bytes):
+            size_bytes += len(self._parcels[until])
+            until += 1
         numbers = range(self._taken, until)
         self._taken = until
         self._lent.update(numbers)

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.envelope import encode_envelope, encode_parcel
 from schemas.vocabulary import Cause, Kind
-from tests.processor.test_service import bounce, envelopes
+from tests.processor.test_service import bounce, envelopes, until_answered
 from tests.schemas.feedback_events import START, make_event
 from tests.waiting import until
 from worker.contacts.applying import BatchRules
@@ -79,5 +79,36 @@ async def test_a_processor_that_stops_while_postgres_is_away_gives_back_what_it_
 
     [lease] = await reader.take(max_parcels=1, max_wait_seconds=5)
     assert lease.delivery_count >= 1
+    await reader.close()
+    await queue.close()
+
+
+async def test_a_load_grows_while_the_one_before_it_is_stored(pool: WriterPool, database_dsn: str) -> None:
+    queue, reader = await PostgresWriter.open(database_dsn), await PostgresReader.open(database_dsn)
+    for number in range(40):
+        [one] = envelopes([bounce(f"user{number}@example.org")])
+        padding = b',"Padding":"%s"}' % (b"x" * 90_000)  # eleven are what is taken at once, and forty fit into a load
+        await queue.put(encode_parcel([encode_envelope(msgspec.structs.replace(one, body=one.body[:-1] + padding))]))
+    stop = asyncio.Event()
+    rules = msgspec.structs.replace(RULES, oldest_kept=datetime.now(UTC) - timedelta(days=30))
+    consumer = Consumer(
+        name="postgres",
+        reader=reader,
+        writer=BatchWriter(pool, rules, stop),
+        trials=Trials(pool),
+        room=TrialRoom(),
+        sources=BoundSources(),
+        settings=ProcessorSettings(batch_max_wait_seconds=0.0001),
+    )
+    async with pool.acquire() as holder:
+        held_up = holder.transaction()
+        await held_up.start()
+        await holder.execute("LOCK contacts IN EXCLUSIVE MODE")
+        running = asyncio.create_task(consumer.run(stop))
+        await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries WHERE lent_to = 0", 0)
+        await held_up.rollback()
+    await until_answered(database_dsn, "SELECT count(*) FROM contacts", 40)
+    stop.set()
+    await running
     await reader.close()
     await queue.close()

@@ -153,13 +153,18 @@ class Consumer:
         return self._store_lost is None and not self._stop.is_set()
 
     async def _next_load(self, stream: _Stream) -> Load | None:
-        """The next load, full or as large as it is after wait_seconds; None if no parcel has come."""
+        """The next load, full or as large as it is after wait_seconds; None if no parcel has come.
+
+        While the load before it is being stored, it goes on growing: a backlog is worked off by full loads.
+        """
         load = Load()
         deadline = 0.0
         while self._goes_on() and not self._loads.is_full(load):
             if not stream.waiting:
-                wait = _IDLE_WAIT_SECONDS if not load.leases else deadline - time.monotonic()
-                if wait <= 0 or not await self._take(stream, wait):
+                wait = deadline - time.monotonic() if load.leases else _IDLE_WAIT_SECONDS
+                if wait <= 0 and not (stream.wait_seconds and stream.slots.locked()):
+                    break
+                if not await self._take(stream, max(0.0, wait)):
                     break
             if not load.leases:
                 await self._room.enter()
