@@ -1,7 +1,7 @@
 """The whole way, from a webhook to a committed status, against Django with django-anymail.
 
 Both get the same webhooks over the same 64 connections from the same load generator, check the same passwords or
-signatures, and write the same rows to the same Postgres (each to a database of its own) with every commit flushed.
+signatures, and store the same in the same Postgres (each in a database of its own) with every commit flushed.
 Time runs from the first request to the last commit, which both databases tell by themselves. Each side runs in the
 fastest of several configurations.
 """
