@@ -25,14 +25,14 @@ demo: $(VENV)/installed ## a day of signed webhooks of four ESPs, and what becam
 stack: $(VENV)/installed ## the production topology without Docker: RabbitMQ, two receivers, two processors, the API
 	@exec deploy/start stack $(ARGS)
 
-# Tests run side by side, in a process a core; with ARGS=-n0 one after the other.
+# Tests run side by side, in a process a core, fast ones in one more; with ARGS=-n0 one after the other.
 SIDE_BY_SIDE := -n auto --dist worksteal
 
 test: lint ## lint, types and every test; installs and starts what they need
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
-test-fast: lint ## for daily work: without what takes seconds, and with a tenth of the examples of each property
-	@$(BIN)/python -m pytest -m "not slow and not drill" --hypothesis-profile=fast $(SIDE_BY_SIDE) $(ARGS)
+test-fast: lint ## for daily work: without what takes seconds or the machine, and with a tenth of each property's examples
+	@$(BIN)/python -m pytest -m "not slow and not alone and not drill" --hypothesis-profile=fast $(SIDE_BY_SIDE) $(ARGS)
 
 lint: $(VENV)/installed-dev ## format, lint and types
 	@$(BIN)/ruff format --check

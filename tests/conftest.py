@@ -29,7 +29,7 @@ from schemas.queue_topology import (
 from tests.databases import Databases
 from tests.docs.log_examples import keep_lines
 from tests.process_roles import as_process, make_roles
-from tests.properties import load_profiles
+from tests.properties import FAST, load_profiles
 from tests.providers.coverage_line import COVERAGE_LINE
 from tests.queue.virtual_hosts import LANES, VirtualHosts
 from tests.schemas.feedback_events import START
@@ -78,9 +78,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """How many processes `-n auto` means."""
-    return how_many()
+    return how_many(fast=config.getoption("hypothesis_profile") == FAST)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

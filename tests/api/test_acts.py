@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import yaml
 from aiohttp import ClientSession
 
 from schemas.act_log_events import ACT_LOG_EVENTS
@@ -16,8 +15,8 @@ from tests.api.conftest import Store
 from tests.api.serving import api_on, serving
 from tests.api.test_safelist import a_wish
 from tests.contacts.dns_server import dns_server
-from tests.docs.pages import REPOSITORY
 from tests.schemas.feedback_events import START, make_event
+from tests.schemas.openapi_document import openapi_document
 from worker.contacts.tokens import make_token
 from worker.settings.tree import RecheckSettings
 from worker.store.pool import WriterPool
@@ -82,7 +81,7 @@ async def test_each_call_that_changes_something_writes_one_line_of_its_act(
 
 
 def test_no_call_that_changes_something_is_forgotten_here() -> None:
-    described = yaml.safe_load((REPOSITORY / "schemas" / "openapi.yaml").read_text(encoding="utf-8"))
+    described = openapi_document()
     changing = {
         operation["operationId"]
         for path in described["paths"].values()

@@ -2,7 +2,6 @@
 
 import json
 from enum import StrEnum
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, MailClass, S
 from tests.api.conftest import Store
 from tests.api.serving import api_on
 from tests.schemas.feedback_events import make_event
+from tests.schemas.openapi_document import openapi_document
 from worker.api.problems import TITLES
 from worker.api.status_changes import MAX_LIMIT, MAX_WAIT_SECONDS
 from worker.policy.effect import Outcome
@@ -25,7 +25,7 @@ from worker.policy.safelist import Impossible
 from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))
+DOCUMENT = openapi_document()
 # What only a defect, load, or a database that is away brings about; other tests of this folder do.
 NOT_PROVOKED_HERE = {"403", "408", "429", "500", "503"}
 # While the same request is carried out: tests/contacts/test_decisions_at_once.py.

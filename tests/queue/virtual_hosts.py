@@ -16,7 +16,7 @@ from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks
 # Lanes that tests may use, of two sources; a queue that is made on the spot would cost each of them two seconds.
 BUSY, QUIET, IMPORT = Lane(source="busy"), Lane(source="quiet"), Lane(source="quiet", bulk=True)
 LANES = (BUSY, QUIET, IMPORT)
-_MOST_AT_ONCE = 48
+_FEWEST_AT_ONCE, _MOST_AT_ONCE = 12, 48  # one alone takes nearly as long as a dozen
 _BARE_AT_ONCE = 4
 _numbers = itertools.count(1)
 
@@ -43,7 +43,7 @@ class VirtualHosts:
                 self._bare = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(_BARE_AT_ONCE)])
             return self._bare.pop()
         if not self._declared:
-            at_once = max(1, min(self._needed, _MOST_AT_ONCE))
+            at_once = max(_FEWEST_AT_ONCE, min(self._needed, _MOST_AT_ONCE))
             urls = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(at_once)])
             await asyncio.gather(*(_declare(url) for url in urls))
             self._needed -= at_once

@@ -1,23 +1,22 @@
 """What scripts post in our own JSON is answered as schemas/openapi.yaml describes it."""
 
 import json
-from importlib.resources import files
 from typing import Any
 
 import msgspec
 import pytest
-import yaml
 from openapi_schema_validator import OAS31Validator
 
 from schemas.lane import Lane
 from schemas.reported_event import ReportedEvent
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now
+from tests.schemas.openapi_document import openapi_document
 from worker.samples.bouncekeeper import BouncekeeperSamples
 from worker.settings.tree import ReceiverSettings
 
 GOOD = {"event": "opened", "address": "jane@example.org"}
-DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))
+DOCUMENT = openapi_document()
 
 
 async def test_a_script_reads_in_the_answer_what_is_wrong_and_nothing_is_queued(

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 import pytest
-import yaml
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 from schemas.outgoing import EXAMPLE, HistoryLine, StatusChanged, json_schema
+from tests.schemas.openapi_document import openapi_document
 
 SCHEMA: dict[str, Any] = json.loads((files("schemas") / "status-changed.schema.json").read_text(encoding="utf-8"))
 
@@ -25,7 +25,7 @@ def test_the_example_keeps_it_and_is_written_as_we_write() -> None:
 
 
 def test_the_api_describes_the_same_fields() -> None:
-    document = yaml.safe_load((files("schemas") / "openapi.yaml").read_text())
+    document = openapi_document()
     described = document["components"]["schemas"]["HistoryLine"]
     assert described["required"] == list(HistoryLine.__struct_fields__)
     assert set(described["properties"]) == set(HistoryLine.__struct_fields__)

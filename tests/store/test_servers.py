@@ -46,6 +46,7 @@ async def test_a_host_that_refuses_or_says_nothing_does_not_keep_a_session_from_
             await session.close()
 
 
+@pytest.mark.slow
 async def test_the_host_that_was_found_last_is_tried_first(postgres_dsn: str) -> None:
     async with silent_server() as silent:
         servers = Servers()
