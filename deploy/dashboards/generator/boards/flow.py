@@ -171,6 +171,7 @@ _WAITING = (
                         "consumer.suspended",
                         "load.given_back",
                         "parcel.published_again",
+                        "postgres.rejected",
                         "schema.vanished",
                         "task.failed",
                     ).count("event")
