@@ -40,12 +40,12 @@ class IntakeCounts:
             envelope = delivery.envelope
             accounts = {ALL_ACCOUNTS, *({event.account for event in delivery.events} or {envelope.account})}
             if delivery.is_part or envelope.delivery_id in in_pieces:
-                accounts = _new(accounts, envelope.delivery_id, counted)
+                accounts = _count_once(accounts, envelope.delivery_id, counted)
             self._count(envelope, accounts)
         for aside in set_aside:
             if aside.envelope.source:  # bytes that could not be read as an envelope have none
                 accounts = {ALL_ACCOUNTS, aside.envelope.account}
-                self._count(aside.envelope, _new(accounts, aside.webhook_id, counted))
+                self._count(aside.envelope, _count_once(accounts, aside.webhook_id, counted))
 
     def _count(self, envelope: Envelope, accounts: Iterable[str]) -> None:
         for account in accounts:
@@ -69,11 +69,11 @@ class IntakeCounts:
             raise
 
 
-def _new(accounts: set[str], webhook_id: UUID, counted: Counted) -> set[str]:
-    """Those of the accounts for which the webhook is not counted yet; it is from now on."""
-    new = {account for account in accounts if (webhook_id, account) not in counted}
-    counted.update((webhook_id, account) for account in new)
-    return new
+def _count_once(accounts: set[str], webhook_id: UUID, counted: Counted) -> set[str]:
+    """Adds the webhook to `counted` for each account; returns the accounts for which it was not there yet."""
+    first_time = {account for account in accounts if (webhook_id, account) not in counted}
+    counted.update((webhook_id, account) for account in first_time)
+    return first_time
 
 
 def _sum(first: Intake, second: Intake) -> Intake:

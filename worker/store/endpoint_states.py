@@ -5,7 +5,7 @@ from datetime import datetime
 import asyncpg
 from msgspec import Struct
 
-from worker.store.feed_followers import MOVED, NOT_MOVED_YET, Follower, move_of
+from worker.store.feed_followers import AT_FORMER_PLACE, SET_PLACE, Follower, move_of
 from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 
@@ -29,8 +29,8 @@ _DISABLED = """
 """
 _DELIVERED = NamedStatement(f"""
     UPDATE feed_followers
-       SET {MOVED}, failing_since = NULL, attempts = 0, next_attempt_at = NULL, failure = NULL
-     WHERE {NOT_MOVED_YET} AND disabled_at IS NULL
+       SET {SET_PLACE}, failing_since = NULL, attempts = 0, next_attempt_at = NULL, failure = NULL
+     WHERE {AT_FORMER_PLACE} AND disabled_at IS NULL
 """)  # noqa: S608 - constants
 _FAILED = NamedStatement("""
     UPDATE feed_followers

@@ -22,10 +22,10 @@ _ADD = """
     ON CONFLICT DO NOTHING
 """
 _READ = "SELECT name, fresh_position, bulk_position, one_order_until FROM feed_followers WHERE name = $1"
-# Of a statement that moves a follower; `move_of` gives its parameters.
-MOVED = "fresh_position = :fresh_after, bulk_position = :bulk_after"
-NOT_MOVED_YET = "name = :name AND fresh_position = :fresh_before AND bulk_position = :bulk_before"
-_MOVE = NamedStatement(f"UPDATE feed_followers SET {MOVED} WHERE {NOT_MOVED_YET}")  # noqa: S608 - constants
+# The clauses of a statement that moves a follower; `move_of` gives its parameters.
+SET_PLACE = "fresh_position = :fresh_after, bulk_position = :bulk_after"
+AT_FORMER_PLACE = "name = :name AND fresh_position = :fresh_before AND bulk_position = :bulk_before"
+_MOVE = NamedStatement(f"UPDATE feed_followers SET {SET_PLACE} WHERE {AT_FORMER_PLACE}")  # noqa: S608 - constants
 _NEXT = f"""
     SELECT {CHANGE_COLUMNS} FROM status_changes s JOIN contacts c ON c.id = s.contact_id
      WHERE s.position > :after AND s.position <= :last{{of_lane}}

@@ -93,7 +93,7 @@ _DELETE_ADDRESSES = f"""
 """  # noqa: S608 - as above
 
 
-def _moving(row_type: type[Row], table: str, unique: str) -> NamedStatement:
+def _move_statement(row_type: type[Row], table: str, unique: str) -> NamedStatement:
     new_id = "(:new::bigint[])[array_position(:old::bigint[], contact_id)]"
     return NamedStatement(f"""
         INSERT INTO {table} ({row_type.select_list()})
@@ -104,8 +104,8 @@ def _moving(row_type: type[Row], table: str, unique: str) -> NamedStatement:
 
 
 _MOVES = (
-    _moving(ContactTag, "contact_tags", "contact_id, tag"),
-    _moving(PersonAddress, "people", "account, person, contact_id, field"),
+    _move_statement(ContactTag, "contact_tags", "contact_id, tag"),
+    _move_statement(PersonAddress, "people", "account, person, contact_id, field"),
 )
 
 
