@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.commands.readiness_server import readiness_server
 from tests.commands.warm_start import run_command
 from worker.cli import main
 from worker.commands.catalogue import COMMANDS
@@ -172,9 +171,7 @@ def test_the_doctor_names_all_that_is_away(tmp_path: Path) -> None:
 
 def test_the_doctor_asks_receiver_and_api_where_they_are_reached(tmp_path: Path) -> None:
     """As in a container, whose own loopback has neither, and whose /tmp holds no data."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Ready) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        elsewhere = f"http://127.0.0.1:{server.server_address[1]}"
+    with readiness_server() as elsewhere:
         done = bouncekeeper(
             "doctor",
             "--json",
@@ -186,20 +183,10 @@ def test_the_doctor_asks_receiver_and_api_where_they_are_reached(tmp_path: Path)
             BOUNCEKEEPER_API_REACHED_AT=elsewhere + "/",
             BOUNCEKEEPER_DATA_DIRECTORY=str(tmp_path),
         )
-        server.shutdown()
     findings = {finding["what"]: finding for finding in json.loads(done.stdout)["findings"]}
     for what in ("receiver", "api"):
         assert (findings[what]["level"], findings[what]["detail"]) == ("well", f"ready at {elsewhere}")
     assert "disk" not in findings
-
-
-class _Ready(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/readyz" else 404)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
 
 
 def test_the_policy_in_force_can_be_loaded_again(tmp_path: Path) -> None:

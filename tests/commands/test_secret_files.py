@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from schemas.source import Secret
+from tests.commands.readiness_server import readiness_server
 from tests.surroundings import REPOSITORY
 from tests.waiting import wait_until
+from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import free_port
 from worker.samples.sendgrid import SendGridSamples
 from worker.settings.configuration import load_settings
@@ -52,6 +55,14 @@ NEEDS = {
 }
 _PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 24, 1, 2
 SERVICES = ("receiver", "processor", "api", "mailbox")
+DOCTOR_LOOKS_AT = {"source shop", "receiver", "rabbitmq", "postgres", "schema", "api", "api tokens", "summary"}
+DEPENDS_ON = {  # what doctor cannot look at without this file
+    "postgres": {"postgres", "schema"},
+    "queue": {"rabbitmq"},
+    "api": {"api tokens"},
+    "summary": {"summary"},
+    "source": {"source shop"},
+}
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux")
 
@@ -102,6 +113,11 @@ class Deployment:
     def log(self) -> str:
         """What the command has written."""
         return (self._folder / "log").read_text()
+
+    def findings(self) -> list[dict[str, str]]:
+        """What `doctor --json` found; libraries may have written lines before."""
+        found: list[dict[str, str]] = json.loads(self.log().splitlines()[-1])["findings"]
+        return found
 
 
 def obey_modes() -> None:
@@ -154,7 +170,52 @@ def test_a_command_opens_the_secrets_that_it_needs_and_no_others(command: str, t
     deployment = Deployment(tmp_path, {"postgres": "postgresql://127.0.0.1:1/keeper", "queue": "amqp://127.0.0.1:1/"})
     deployment.let_read(set())
     status = run_to_end(deployment, command.split())
-    assert (status, deployment.unreadable(deployment.log())) == (3, NEEDS[command]), deployment.log()
+    expected = ExitCode.NO if command == "doctor" else ExitCode.IMPOSSIBLE_SETTING  # doctor looks at the rest
+    assert (status, deployment.unreadable(deployment.log())) == (expected, NEEDS[command]), deployment.log()
+
+
+@linux
+@pytest.mark.parametrize("name", SECRETS)
+async def test_doctor_reports_a_secret_file_that_it_cannot_read_and_looks_at_the_rest(
+    name: str, tmp_path: Path, database_dsn: str, rabbitmq_url: str
+) -> None:
+    deployment = Deployment(tmp_path, {"postgres": database_dsn, "queue": rabbitmq_url})
+    deployment.let_read(EVERYTHING - {name})
+    status = await asyncio.to_thread(run_to_end, deployment, ["doctor", "--json"])
+    findings = deployment.findings()
+    assert status == ExitCode.NO
+    (finding,) = (finding for finding in findings if finding["what"] == "secret file")
+    assert deployment.unreadable(finding["detail"]) == {name}
+    assert finding["level"] == "wrong"
+    for service in SERVICES:
+        assert (service in finding["remedy"]) == (name in NEEDS[service])
+    rest = {finding["what"] for finding in findings} - {"secret file"}
+    assert DOCTOR_LOOKS_AT - rest == DEPENDS_ON.get(name, set())
+
+
+@linux
+@pytest.mark.parametrize("ready", [True, False])
+def test_nothing_is_wrong_with_a_file_that_only_doctor_cannot_read(*, ready: bool, tmp_path: Path) -> None:
+    """The receiver and the API are ready, so they have read the secret of links."""
+    deployment = Deployment(tmp_path, {"postgres": "postgresql://127.0.0.1:1/keeper", "queue": "amqp://127.0.0.1:1/"})
+    deployment.let_read(EVERYTHING - {"unsubscribe"})
+    with readiness_server(ready=ready) as url:
+        run_to_end(deployment, ["doctor", "--json", "--receiver-reached-at", url, "--api-reached-at", url])
+    (finding,) = (one for one in deployment.findings() if one["what"] == "secret file")
+    assert finding["level"] == ("note" if ready else "wrong")
+    assert "receiver and api" in finding["remedy"]
+
+
+@linux
+def test_doctor_reports_unreadable_files_beside_an_impossible_configuration(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path, {"postgres": "postgresql://127.0.0.1:1/keeper", "queue": "amqp://127.0.0.1:1/"})
+    deployment.let_read(EVERYTHING - {"summary", "endpoint"})
+    status = run_to_end(deployment, ["doctor", "--json", "--summary-sender", "nobody"])
+    *files, configuration = deployment.findings()
+    assert status == ExitCode.IMPOSSIBLE_SETTING
+    assert deployment.unreadable("".join(file["detail"] for file in files)) == {"summary", "endpoint"}
+    assert "summary.sender is 'nobody'" in configuration["detail"]
+    assert not deployment.unreadable(configuration["detail"])
 
 
 def test_a_secret_that_was_not_declared_cannot_be_used(tmp_path: Path) -> None:

@@ -1,12 +1,19 @@
 """The pods of the Helm chart: what they may do, and that the program starts with what they are given."""
 
+import asyncio
+import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands.readiness_server import readiness_server
+from tests.commands.warm_start import run_command
 from tests.deploy.helm_binaries import HelmBinaries
 from tests.deploy.rendered_chart import (
+    CHART,
     CONFIGURATION,
     EVERYTHING,
     VALUE_SETS,
@@ -18,6 +25,7 @@ from tests.deploy.rendered_chart import (
 )
 from tests.docs.pages import REPOSITORY
 from worker.commands.catalogue import COMMANDS
+from worker.commands.support.exit_code import ExitCode
 from worker.samples.sendgrid import SendGridSamples
 from worker.settings.configuration import load_settings
 from worker.settings.declarations import setting_declarations
@@ -38,6 +46,24 @@ SECRETS = {
     "sendgrid": next(secret.reveal() for secret in SendGridSamples().secrets_for_source()),
     "crm": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
 }
+
+
+MAILBOX = """
+[sources.reports]
+provider = "mail"
+imap_host = "imap.example.org"
+imap_user = "bounces@example.org"
+imap_password_file = "/run/secrets/bouncekeeper/imap_password"
+"""
+SUMMARY = """
+[summary]
+smtp_user = "bouncekeeper"
+smtp_password_file = "/run/secrets/bouncekeeper/summary"
+"""
+TRACES = """
+[traces]
+headers_file = "/run/secrets/bouncekeeper/traces"
+"""
 
 
 class TestRights:
@@ -157,6 +183,13 @@ class TestRights:
         } in egress
 
 
+def documented_processes(section: str) -> list[str]:
+    """Which processes the page on values gives a secret of this section."""
+    page = (REPOSITORY / "docs" / "kubernetes-values.md").read_text()
+    (processes,) = re.findall(rf"`\[([a-z, ]+)\]` for `\[{section}\]`", page)
+    return str(processes).split(", ")
+
+
 def reached(container: dict[str, Any]) -> dict[str, str]:
     """The variables that say where a process is reached."""
     return {name: url for name, url in environment_of(container).items() if name.endswith("_REACHED_AT")}
@@ -204,6 +237,57 @@ class TestTheProgramStartsWithIt:
                 assert {source.name for source in settings.sources} == {"sendgrid", "reports"}
             if name == "everything" and process == "receiver":
                 assert settings.receiver.drain_seconds == 15.5
+
+    async def test_doctor_finds_nothing_wrong_in_the_pod_that_the_notes_name(
+        self, binaries: HelmBinaries, tmp_path: Path, database_dsn: str, rabbitmq_url: str
+    ) -> None:
+        """With the processes for each secret that the page on values names."""
+        values = {
+            "config": f"{CONFIGURATION.replace(MAILBOX, '')}{SUMMARY}{TRACES}",
+            "secrets": {
+                "files": [
+                    {"file": "sendgrid", "name": "sendgrid", "key": "public_key"},
+                    {"file": "crm", "name": "crm", "key": "secret"},
+                    *(
+                        {"file": section, "name": section, "key": "secret", "processes": documented_processes(section)}
+                        for section in ("unsubscribe", "summary", "traces")
+                    ),
+                ]
+            },
+        }
+        chart = render(binaries, tmp_path, "shop", values)
+        installed = ("install", "shop", CHART, "--dry-run=client", "--values", tmp_path / "values.yaml")
+        notes = binaries.run(*installed).stdout.partition("NOTES:")[2]
+        ((process, words),) = re.findall(r"exec deploy/shop-bouncekeeper-(\w+) -- bouncekeeper (doctor.*)", notes)
+        pod, container = chart.pod(process)
+        mounted = secret_files_of(pod)
+        assert "unsubscribe" not in mounted
+        for file in mounted:
+            (tmp_path / file).write_text(
+                {**SECRETS, "postgres_url": database_dsn, "queue_url": rabbitmq_url, "traces": "x-key=abc"}.get(
+                    file, "a-secret-that-is-long-enough-for-anybody"
+                )
+            )
+        (tmp_path / "bouncekeeper.toml").write_text(
+            _moved(chart.one("ConfigMap", "-config")["data"]["bouncekeeper.toml"], tmp_path)
+        )
+        with readiness_server() as ready:
+            environment = {
+                **os.environ,
+                **{name: _moved(value, tmp_path) for name, value in environment_of(container).items()},
+                **dict.fromkeys(reached(container), ready),
+                "BOUNCEKEEPER_CONFIG": str(tmp_path / "bouncekeeper.toml"),
+                "BOUNCEKEEPER_DATA_DIRECTORY": str(tmp_path),
+            }
+            done = await asyncio.to_thread(
+                run_command, (*words.split(), "--json"), folder=tmp_path, environment=environment
+            )
+        findings = json.loads(done.output)["findings"]
+        assert [finding for finding in findings if finding["level"] == "wrong"] == []
+        assert done.status == ExitCode.OK
+        (unread,) = (finding for finding in findings if finding["what"] == "secret file")
+        assert unread["detail"].startswith("unsubscribe.secrets ")
+        assert {"source sendgrid", "receiver", "rabbitmq", "schema", "api"} <= {finding["what"] for finding in findings}
 
     def test_the_shipped_configuration_fits(self, binaries: HelmBinaries, tmp_path: Path) -> None:
         shipped = (REPOSITORY / "deploy" / "bouncekeeper.toml").read_text()

@@ -14,6 +14,5 @@ COMMANDS = {
     "api": service_command(
         "api",
         description=_DESCRIPTION,
-        needs=("postgres", "api", "connections", "safelist", "recheck", "logs", "traces", "unsubscribe"),
     )
 }

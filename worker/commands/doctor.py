@@ -4,12 +4,14 @@ import asyncio
 from argparse import ArgumentParser, Namespace
 
 from worker.commands.catalogue import Command
+from worker.commands.support.doctor_secret_files import look_at_secret_files
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.finding import Finding, Level, wrong
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
 from worker.settings.configuration import ALL_SECTIONS
+from worker.settings.values import UnreadableFile
 
 _MARKS = {Level.WELL: ("✓", "green"), Level.NOTE: ("!", "yellow"), Level.WRONG: ("✗", "bold red")}
 
@@ -20,6 +22,7 @@ Checks the configuration, every source's keys, description and mailbox, the DNS 
 the receiver, the queue, Postgres, the schema, the monthly tables, dead letters, status changes that are not
 published yet, the API, the mail server of the daily summary up to its login, the collector of traces, and the disk.
 Says what is wrong and what to do. Changes nothing and sends nothing.
+If it cannot read a file with a secret, it says so, and looks at all that does not depend on it.
 Exit code 0 if nothing is wrong, 1 if something is, 3 if the configuration is impossible.
 
 examples:
@@ -33,13 +36,17 @@ examples:
 def _run(arguments: Namespace) -> int:
     from worker.commands.support.doctor_checks import look_at_everything  # noqa: PLC0415 - only when it runs
 
+    unreadable_files: list[UnreadableFile] = []
     try:
-        settings = settings_of(arguments)
+        settings = settings_of(arguments, unreadable_files=unreadable_files)
     except ImpossibleSetting as error:
-        findings = [wrong("configuration", str(error), "correct it, then run doctor again")]
+        findings = [
+            *look_at_secret_files(unreadable_files, ready=()),
+            wrong("configuration", str(error), "correct it, then run doctor again"),
+        ]
         status = ExitCode.IMPOSSIBLE_SETTING
     else:
-        findings = asyncio.run(look_at_everything(settings))
+        findings = asyncio.run(look_at_everything(settings, unreadable_files))
         status = ExitCode.NO if any(finding.level is Level.WRONG for finding in findings) else ExitCode.OK
     if arguments.json:
         print_json({"well": status == ExitCode.OK, "findings": findings})

@@ -10,13 +10,14 @@ from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.running import run_service
+from worker.commands.support.service_needs import SERVICE_NEEDS
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
 from worker.mailbox.mailbox_fetcher import Limits, MailboxFetcher, Tally, outcomes, waiting_mails
 from worker.providers.mail.imap_options import ImapMailbox, imap_mailbox
 from worker.settings.tree import Settings
 
-_NEEDS = ("postgres", "queue", "mailbox", "logs", "traces", "sources")
+_NEEDS = SERVICE_NEEDS["mailbox"]
 _WORTH_A_BAR_MAILS = 100
 
 

@@ -14,7 +14,6 @@ COMMANDS = {
     "processor": service_command(
         "processor",
         description=_DESCRIPTION,
-        needs=("postgres", "queue", "processor", "summary", "logs", "traces", "sources", "endpoints"),
         service="worker.commands.support.processing:run_processing",
     )
 }

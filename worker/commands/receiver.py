@@ -15,6 +15,5 @@ COMMANDS = {
     "receiver": service_command(
         "receiver",
         description=_DESCRIPTION,
-        needs=("postgres", "queue", "receiver", "connections", "logs", "traces", "sources", "unsubscribe"),
     )
 }

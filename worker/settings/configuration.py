@@ -23,7 +23,7 @@ from worker.settings.names import unknown_in_environment, unknown_in_file, unkno
 from worker.settings.places import Places
 from worker.settings.sources import read_sources, source_accounts
 from worker.settings.tree import Settings
-from worker.settings.values import Mistake, read_value
+from worker.settings.values import Mistake, UnreadableFile, UnreadSecret, read_value, unread_secret
 
 ALL_SECTIONS = frozenset({*section_types(), "sources", "endpoints"})
 _UNREADABLE = object()  # the value of a setting whose mistake is already reported
@@ -40,6 +40,7 @@ def load_settings(
     joins_instance: bool = False,
     fallbacks: Mapping[str, str] | None = None,
     looked_for: Sequence[Path] = (),
+    unreadable_files: list[UnreadableFile] | None = None,
 ) -> Settings:
     """The settings, complete and consistent.
 
@@ -52,7 +53,10 @@ def load_settings(
 
     With `joins_instance` the addresses and services of the instance that runs in the data folder with the same file
     win over the file's. `fallbacks` is like `overrides`, but only for settings that are set nowhere. `looked_for` are
-    the missing configuration files, for the message. Raises ImpossibleSetting with every mistake.
+    the missing configuration files, for the message.
+
+    Raises ImpossibleSetting with every mistake. With `unreadable_files` a secret file that this user cannot read is no
+    mistake, but put there: its setting is then an UnreadSecret, and its source or endpoint is left out.
     """
     tables = read_config_file(config_file) if config_file is not None else {}
     base_directory = config_file.parent if config_file is not None else Path()
@@ -86,6 +90,9 @@ def load_settings(
     if "endpoints" in needs and "endpoints" in tables:
         endpoints = read_endpoints(tables["endpoints"], environment, base_directory, mistakes)
     classification = _read_classification(tables.get("classification", {}), mistakes)
+    if unreadable_files is not None:
+        unreadable_files += [mistake for mistake in mistakes if isinstance(mistake, UnreadableFile)]
+        mistakes = [mistake for mistake in mistakes if not isinstance(mistake, UnreadableFile)]
     if mistakes or policy is None:
         raise ImpossibleSetting(f"{_list_mistakes(mistakes)}\n{_name_file(config_file, looked_for)}")
     accounts = source_accounts(tables.get("sources", {}), environment)
@@ -117,7 +124,7 @@ def _data_directory(places: Places) -> str:
 
 
 def _read_values(places: Places, needs: Collection[str], mistakes: list[str]) -> dict[str, Any]:
-    """Every setting that is set or has a default, by its path; `_UNREADABLE` for a mistake."""
+    """Every setting that is set or has a default, by its path; for a mistake `_UNREADABLE`, or an UnreadSecret."""
     values: dict[str, Any] = {}
     for declaration in setting_declarations():
         try:
@@ -131,8 +138,8 @@ def _read_values(places: Places, needs: Collection[str], mistakes: list[str]) ->
             elif not declaration.required:
                 values[declaration.path] = declaration.default
         except Mistake as mistake:
-            mistakes.append(str(mistake))
-            values.setdefault(declaration.path, _UNREADABLE)
+            mistakes.append(mistake.text)
+            values.setdefault(declaration.path, unread_secret(declaration) if declaration.secret else _UNREADABLE)
     return values
 
 
@@ -142,8 +149,13 @@ def _comparable(values: Mapping[str, Any], needs: Collection[str], *, starts_bro
     return {
         path: value
         for path, value in values.items()
-        if value is not _UNREADABLE and path.partition(".")[0] in needs and path not in left_out
+        if path.partition(".")[0] in needs and path not in left_out and _was_read(value)
     }
+
+
+def _was_read(value: Any) -> bool:
+    parts = value if isinstance(value, tuple) else (value,)
+    return value is not _UNREADABLE and not any(isinstance(part, UnreadSecret) for part in parts)
 
 
 def embedded_postgres_url(data_directory: Path) -> Secret | None:

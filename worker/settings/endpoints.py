@@ -99,7 +99,7 @@ def _read_secrets(values: dict[str, Any], base_directory: Path, where: str, mist
             for file in text_list(values.get("secrets_files", []), f"{where}.secrets_files")
         ]
     except Mistake as mistake:
-        mistakes.append(str(mistake))
+        mistakes.append(mistake.text)
         return ()
     make = "make one with `echo whsec_$(openssl rand -base64 32)`"
     if not secrets:
@@ -125,7 +125,7 @@ def _read_statuses(values: dict[str, Any], where: str, mistakes: list[str]) -> t
     try:
         statuses = tuple(text_list(values.get("statuses", []), f"{where}.statuses"))
     except Mistake as mistake:
-        mistakes.append(str(mistake))
+        mistakes.append(mistake.text)
         return ()
     mistakes += [
         f"{where}.statuses holds {status!r}, which is not a status: {did_you_mean(status, known)}"

@@ -90,7 +90,7 @@ def take_secrets(
             for name in text_list(files, f"{where}.{field}{SECRETS_FILES}")
         ]
     except Mistake as mistake:
-        mistakes.append(str(mistake))
+        mistakes.append(mistake.text)
     return tuple(secrets)
 
 
@@ -113,7 +113,7 @@ def _take_secret(
     try:
         return read_secret_file(file, base_directory, f"{where}.{file_field}")
     except Mistake as mistake:
-        mistakes.append(str(mistake))
+        mistakes.append(mistake.text)
         return None
 
 
@@ -138,5 +138,5 @@ def _read_files(table: Any, base_directory: Path, where: str, mistakes: list[str
         try:
             texts[key] = read_secret_file(name, base_directory, where).reveal()
         except Mistake as mistake:
-            mistakes.append(str(mistake))
+            mistakes.append(mistake.text)
     return texts

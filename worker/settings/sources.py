@@ -164,7 +164,7 @@ def _take_networks(values: dict[str, Any], where: str, mistakes: list[str]) -> t
     try:
         return tuple(text_list(values.pop("allowed_addresses", []), f"{where}.allowed_addresses"))
     except Mistake as mistake:
-        mistakes.append(str(mistake))
+        mistakes.append(mistake.text)
         return ()
 
 

@@ -25,12 +25,30 @@ class RawValue(Struct, frozen=True, kw_only=True):
     base_directory: Path = Path()  # the folder of a relative file name
 
 
+class UnreadableFile(str):
+    """The mistake of a secret file that this user cannot read: `api.tokens (from …) names the file …`.
+
+    Another user may be able to read it, so it says nothing against the configuration itself.
+    """
+
+    __slots__ = ()
+
+    @property
+    def section(self) -> str:
+        """The section that names the file: `api`, `sources`."""
+        return self.partition(".")[0]
+
+
 class Mistake(Exception):  # noqa: N818 - collected, never raised across the edge of the settings modules
     """One mistake, with its remedy."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text  # of a secret file that cannot be read an UnreadableFile
+
 
 class UnreadSecret(Secret):
-    """A secret in a file that this process has not opened, because it has not declared that it needs the section."""
+    """A secret in a file that was not read: the command does not need its section, or the user cannot read the file."""
 
     __slots__ = ()
 
@@ -38,7 +56,7 @@ class UnreadSecret(Secret):
         super().__init__(path)
 
     def reveal(self) -> str:
-        """Raises RuntimeError: the command that is running must name the section among its needs."""
+        """Raises RuntimeError: the command must name the section among its needs, or look whether it was read."""
         raise RuntimeError(f"{self._text} was not read: the command must name its section among its needs")
 
 
@@ -65,11 +83,13 @@ def read_secret_file(name: str, base_directory: Path, where: str) -> Secret:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except PermissionError:
-        raise Mistake(f"{where} names the file {path}, which {_who_may_read(path)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        # Only the kind of error: its message could hold a part of the file.
-        problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise Mistake(f"{where} names the file {path}, which cannot be read: {problem}") from None
+        raise Mistake(UnreadableFile(f"{where} names the file {path}, which {_who_may_read(path)}")) from None
+    except OSError as error:
+        problem = f"{where} names the file {path}, which cannot be read: {error.strerror}"
+        raise Mistake(UnreadableFile(problem)) from None
+    except UnicodeDecodeError:
+        # Its message could hold a part of the file.
+        raise Mistake(f"{where} names the file {path}, which cannot be read: it is not UTF-8 text") from None
     if not text:
         raise Mistake(f"{where} names the file {path}, which is empty: put the secret into it")
     return Secret(text)
@@ -87,6 +107,12 @@ def _who_may_read(path: Path) -> str:
         "for example with `chmod a+r` in a folder that keeps others out; for docker compose, `deploy/make-secrets` "
         "does that"
     )
+
+
+def unread_secret(declaration: SettingDeclaration) -> UnreadSecret | tuple[UnreadSecret, ...]:
+    """The value of a secret whose file cannot be read."""
+    secret = UnreadSecret(declaration.path)
+    return (secret,) if declaration.several else secret
 
 
 def text_list(value: Any, where: str) -> list[str]:

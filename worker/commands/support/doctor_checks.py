@@ -2,18 +2,21 @@
 
 import asyncio
 import shutil
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from worker.commands.support.doctor_secret_files import look_at_secret_files
 from worker.commands.support.doctor_sources import look_at_sources
 from worker.commands.support.doctor_summary import look_at_summary
 from worker.commands.support.doctor_traces import look_at_traces
-from worker.commands.support.finding import Finding, note, well, wrong
+from worker.commands.support.finding import Finding, Level, note, well, wrong
 from worker.commands.support.listeners import api_url, receiver_url
 from worker.commands.support.output import moment
 from worker.errors import BouncekeeperError
 from worker.settings.tree import Settings
+from worker.settings.values import UnreadableFile
 
 _MIB = 1024 * 1024
 _LOW_DISK_BYTES = 1024 * _MIB
@@ -21,17 +24,23 @@ _TIMEOUT_SECONDS = 5.0
 _RELAY_PATIENCE_SECONDS = 60
 
 
-async def look_at_everything(settings: Settings) -> list[Finding]:
-    """All findings, in the order in which a webhook passes."""
+async def look_at_everything(settings: Settings, unreadable_files: Collection[UnreadableFile] = ()) -> list[Finding]:
+    """All findings, in the order in which a webhook passes. What depends on a file that was not read is left out."""
+    unread = {file.section for file in unreadable_files}
+    queue_section = "queue" if settings.queue.adapter == "rabbitmq" else "postgres"
+    receiver = await look_at_process("receiver", receiver_url(settings))
+    api = await look_at_process("api", api_url(settings))
+    ready = [finding.what for finding in (*receiver, *api) if finding.level is Level.WELL]
     return [
-        *await look_at_sources(settings),
-        *await look_at_process("receiver", receiver_url(settings)),
-        *await look_at_queue(settings),
-        *await look_at_database(settings),
-        *await look_at_process("api", api_url(settings)),
-        *look_at_tokens(settings),
-        *await look_at_summary(settings.summary),
-        *await look_at_traces(settings.traces),
+        *look_at_secret_files(unreadable_files, ready=ready),
+        *(await look_at_sources(settings) if settings.sources or "sources" not in unread else ()),
+        *receiver,
+        *(await look_at_queue(settings) if queue_section not in unread else ()),
+        *(await look_at_database(settings) if "postgres" not in unread else ()),
+        *api,
+        *(look_at_tokens(settings) if "api" not in unread else ()),
+        *(await look_at_summary(settings.summary) if "summary" not in unread else ()),
+        *(await look_at_traces(settings.traces) if "traces" not in unread else ()),
         *look_at_disk(settings),
     ]
 

@@ -3,10 +3,11 @@
 import asyncio
 import importlib
 from argparse import ArgumentParser, Namespace
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
 from worker.commands.catalogue import Command
 from worker.commands.support.running import run_service
+from worker.commands.support.service_needs import SERVICE_NEEDS
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings.tree import Settings
 
@@ -15,15 +16,14 @@ def service_command(
     name: str,
     *,
     description: str,
-    needs: Collection[str],
     service: str = "",
 ) -> Command:
     """The command that runs the service of the room with its name until a signal stops it.
 
     For `receiver` that is run_receiver in worker/receiver/service.py, unless `service` names another function, as
-    `module:function`. `needs` are the sections of the configuration
-    that it reads.
+    `module:function`. It reads the sections that SERVICE_NEEDS names.
     """
+    needs = SERVICE_NEEDS[name]
 
     def configure(parser: ArgumentParser) -> None:
         parser.description = description

@@ -9,6 +9,7 @@ from worker.settings.configuration import ALL_SECTIONS, load_settings
 from worker.settings.configuration_file import CONFIG_VARIABLE, config_places, find_config_file
 from worker.settings.declarations import SettingDeclaration, setting_declarations
 from worker.settings.tree import Settings
+from worker.settings.values import UnreadableFile
 
 _DESTINATION = "setting:"
 
@@ -96,6 +97,7 @@ def settings_of(
     starts_broker: bool = False,
     joins_instance: bool = True,
     fallbacks: Mapping[str, str] | None = None,
+    unreadable_files: list[UnreadableFile] | None = None,
 ) -> Settings:
     """The settings from this command line, the environment and the file. Flags win over `defaults`.
 
@@ -114,6 +116,7 @@ def settings_of(
         joins_instance=joins_instance,
         fallbacks=fallbacks,
         looked_for=config_places(environment, data_directory),
+        unreadable_files=unreadable_files,
     )
 
 
