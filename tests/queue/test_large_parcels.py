@@ -85,7 +85,7 @@ class TestRabbitMQ:
         await writer.close()
 
     async def test_a_lane_whose_parcels_are_small_again_is_lent_many(self, rabbitmq_url: str) -> None:
-        writer, reader = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url)
+        writer, reader = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url, prefetch=16)
         for number in range(8):
             await writer.put(large(number), BUSY)
         for _ in range(60):

@@ -30,7 +30,7 @@ from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks, find
 from worker.queue.under_way import UnderWay
 
 _PERSISTENT = 2
-DEFAULT_PREFETCH = 16
+DEFAULT_PREFETCH = 64
 DEFAULT_CONFIRM_TIMEOUT_SECONDS = 10.0
 
 

@@ -65,7 +65,7 @@ class QueueSettings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=10_000),
         _says("Parcels of one source that the broker lends one processor at a time; fewer if the sources are many."),
-    ] = 16
+    ] = 64
 
 
 class ReceiverSettings(Struct, frozen=True, kw_only=True):
