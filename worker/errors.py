@@ -20,6 +20,7 @@ BouncekeeperError
 │   └── CursorGone              the database lacks the last change that a reader of the feed has read
 └── StopTheProcess          the process cannot work until a person acts; the message says what to do
     ├── ImpossibleSetting       the configuration contradicts itself or lacks something
+    │   └── MissingRight            our user of Postgres may not do its part; whoever could before waits for the right
     ├── WrongUsage              a command line contradicts itself or lacks something; exit code 2
     ├── SchemaOutOfDate         the database lacks tables, or is not at the version that this program needs
     └── DatabaseReplaced        another server has taken the database over: a processor begins anew by itself
@@ -133,6 +134,10 @@ class ImpossibleSetting(StopTheProcess):
         """One message for each mistake."""
         super().__init__("\n".join(mistakes))
         self.mistakes = mistakes
+
+
+class MissingRight(ImpossibleSetting):
+    """Our user of Postgres lacks a right. A running processor waits if it had that right when it started."""
 
 
 class WrongUsage(StopTheProcess):

@@ -1,10 +1,8 @@
 """Postgres rejects processes that it has let in before: they wait, say so as an error, and go on by themselves."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -13,70 +11,28 @@ from aiohttp import ClientSession
 from tests.api.conftest import TOKEN
 from tests.api.test_service import http_status
 from tests.captured_lines import capture_logs
+from tests.processor.rejecting_server import ROLES, USER, RejectingServer, lines_of, rejections, settings_of
 from tests.processor.test_service import bounce, envelopes, parcel, processor, until_answered
-from tests.standby import ask
-from tests.waiting import until
+from tests.standby import several_hosts
+from tests.waiting import stays, until
 from worker.api.service import run_api
 from worker.errors import ImpossibleSetting, QueueUnavailable, StoreUnavailable
-from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import free_port
 from worker.queue.postgres import PostgresReader, PostgresWriter
-from worker.settings.configuration import load_settings
-from worker.settings.tree import Settings
 from worker.store.pool import open_pool, store_errors
 
 pytestmark = pytest.mark.slow
 
-USER = "mail_process"
-ROLES = "bouncekeeper_receiver, bouncekeeper_processor, bouncekeeper_api"
-_END_SESSIONS = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = '{USER}'"  # noqa: S608
 
-
-class Server:
-    """A Postgres whose operator makes mistakes about one user."""
-
-    def __init__(self, postgres: EmbeddedPostgres, folder: Path) -> None:
-        self.owner_dsn = postgres.dsn
-        self.dsn = f"postgresql://{USER}:its-password@127.0.0.1:{postgres.port}/bouncekeeper"
-        self.log = folder / "postgres.log"
-        self._rules = folder / "cluster" / "pg_hba.conf"
-        self._rules_before = self._rules.read_text()
-
-    async def do(self, statement: str) -> None:
-        await ask(self.owner_dsn, statement)
-
-    async def end_sessions(self) -> None:
-        """Those of the user, as time and failovers do."""
-        await self.do(_END_SESSIONS)
-
-    async def reload_rules(self, added: str = "") -> None:
-        """Writes pg_hba.conf with these lines first, and waits until the server goes by it."""
-        self._rules.write_text(added + self._rules_before)
-        await self.do("SELECT pg_reload_conf()")
-
-        async def are_in_force() -> bool:
-            return await self.rejects() == bool(added)
-
-        await until(are_in_force, "the server to read pg_hba.conf")
-
-    async def rejects(self) -> bool:
-        try:
-            connection = await asyncpg.connect(self.dsn)
-        except asyncpg.PostgresError:
-            return True
-        await connection.close()
-        return False
-
-
-async def reject_by_rules(server: Server) -> None:
+async def reject_by_rules(server: RejectingServer) -> None:
     await server.reload_rules(f"host all {USER} all reject\n")
 
 
-async def accept_by_rules(server: Server) -> None:
+async def accept_by_rules(server: RejectingServer) -> None:
     await server.reload_rules()
 
 
-def statement(text: str) -> Callable[[Server], object]:
+def statement(text: str) -> Callable[[RejectingServer], object]:
     return lambda server: server.do(text)
 
 
@@ -95,18 +51,6 @@ MISTAKES = {
 mistakes = pytest.mark.parametrize("mistake", MISTAKES)
 
 
-@pytest.fixture
-async def server(stoppable_postgres: EmbeddedPostgres, tmp_path: Path) -> Server:
-    made = Server(stoppable_postgres, tmp_path / "postgres")
-    await made.do(f"CREATE ROLE {USER} LOGIN PASSWORD 'its-password' IN ROLE {ROLES}")
-    return made
-
-
-def settings_of(server: Server, **overrides: str) -> Settings:
-    values = {"postgres.url": server.dsn, "queue.adapter": "postgres", **overrides}
-    return load_settings(config_file=None, environment={}, overrides=values)
-
-
 async def is_rejected(ask: Callable[[], Awaitable[object]]) -> bool:
     """True if it is told so; at first it may hear that its session has ended."""
     try:
@@ -116,16 +60,8 @@ async def is_rejected(ask: Callable[[], Awaitable[object]]) -> bool:
     return False
 
 
-def lines_of(log: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-
-
-def rejections(lines: Sequence[Mapping[str, object]]) -> list[object]:
-    return [line["reason"] for line in lines if line["event"] == "postgres.rejected"]
-
-
 @mistakes
-async def test_a_pool_that_was_let_in_waits_for_the_mistake_to_be_mended(server: Server, mistake: str) -> None:
+async def test_a_pool_that_was_let_in_waits_for_the_mistake_to_be_mended(server: RejectingServer, mistake: str) -> None:
     make, mend = MISTAKES[mistake]
     pool = await open_pool(server.dsn, connections=1, command_timeout_seconds=10)
 
@@ -149,7 +85,7 @@ async def test_a_pool_that_was_let_in_waits_for_the_mistake_to_be_mended(server:
 
 
 @mistakes
-async def test_whoever_was_never_let_in_is_told_to_correct_the_setting(server: Server, mistake: str) -> None:
+async def test_whoever_was_never_let_in_is_told_to_correct_the_setting(server: RejectingServer, mistake: str) -> None:
     await MISTAKES[mistake][0](server)  # type: ignore[misc]
     with capture_logs() as lines, pytest.raises(ImpossibleSetting, match=r"postgres\.url"):
         await open_pool(server.dsn, connections=1, command_timeout_seconds=10)
@@ -158,7 +94,7 @@ async def test_whoever_was_never_let_in_is_told_to_correct_the_setting(server: S
     assert not rejections(lines)
 
 
-async def test_a_wrong_password_is_not_sent_again_and_again(server: Server) -> None:
+async def test_a_wrong_password_is_not_sent_again_and_again(server: RejectingServer) -> None:
     """Every few seconds, whichever pool asks: proxies and watchers of the log lock out who repeats it."""
     reader = await PostgresReader.open(server.dsn)
     pool = await open_pool(server.dsn, connections=1, command_timeout_seconds=10)
@@ -175,7 +111,90 @@ async def test_a_wrong_password_is_not_sent_again_and_again(server: Server) -> N
     await pool.close()
 
 
-async def test_a_database_that_takes_no_connections_is_waited_for_from_the_start(server: Server) -> None:
+def wrong_passwords(server: RejectingServer) -> int:
+    """How many of them the server has got until now."""
+    return server.log.read_text().count("password authentication failed")
+
+
+async def test_a_wrong_password_is_not_sent_again_and_again_by_whoever_was_never_let_in(
+    server: RejectingServer,
+) -> None:
+    """A receiver's writer and the API go on, and would ask with each webhook and each request."""
+    dsn = server.dsn.replace("its-password", "wrong")
+    writer = await PostgresWriter.open(dsn)
+    pool = await open_pool(dsn, connections=10, command_timeout_seconds=10, idle_connections=0)
+    for _ in range(3):
+        with pytest.raises(QueueUnavailable, match="refuses us"):
+            await writer.put(b"parcel")
+
+    async def ask_pool() -> None:
+        with store_errors("asking"):
+            await pool.fetchval("SELECT true")
+
+    for errors in [await asyncio.gather(*(ask_pool() for _ in range(10)), return_exceptions=True) for _ in range(3)]:
+        assert all(isinstance(error, ImpossibleSetting) for error in errors)
+    assert wrong_passwords(server) == 1
+    # A start ends at once all the same.
+    with pytest.raises(ImpossibleSetting, match="password authentication failed"):
+        await open_pool(dsn, connections=1, command_timeout_seconds=10)
+    assert wrong_passwords(server) == 1
+    await writer.close()
+    await pool.close()
+
+
+async def test_sessions_that_are_asked_for_at_once_send_a_wrong_password_once(server: RejectingServer) -> None:
+    dsn = server.dsn.replace("its-password", "wrong")
+    pool = await open_pool(dsn, connections=10, command_timeout_seconds=10, idle_connections=0)
+    errors = await asyncio.gather(*(pool.fetchval("SELECT true") for _ in range(10)), return_exceptions=True)
+    assert all(isinstance(error, asyncpg.InvalidPasswordError) for error in errors)
+    assert wrong_passwords(server) == 1
+    await pool.close()
+
+
+async def test_the_prober_of_a_writer_that_is_rejected_pauses_too(server: RejectingServer) -> None:
+    writer = await PostgresWriter.open(server.dsn.replace("its-password", "wrong"))
+    with pytest.raises(QueueUnavailable):
+        await writer.put(b"parcel")
+    await stays(lambda: wrong_passwords(server) == 1, "it was asked once", seconds=3)
+    await until(lambda: wrong_passwords(server) == 2, "it to be asked again")
+    await writer.close()
+
+
+async def test_a_rejection_by_the_primary_is_told_and_paced_though_other_hosts_are_away(
+    server: RejectingServer,
+) -> None:
+    pool = await open_pool(several_hosts(server.dsn, before=free_port()), connections=1, command_timeout_seconds=10)
+
+    async def is_served() -> bool:
+        with store_errors("asking"):
+            return bool(await pool.fetchval("SELECT true"))
+
+    with capture_logs() as lines:
+        await reject_by_rules(server)
+        await server.end_sessions()
+        await until(lambda: is_rejected(is_served), "the pool to be rejected")
+        asked = server.log.read_text().count("pg_hba.conf rejects")
+        for _ in range(5):
+            assert await is_rejected(is_served)
+    assert server.log.read_text().count("pg_hba.conf rejects") == asked
+    assert len(rejections(lines)) == 1
+    assert "pg_hba.conf rejects" in str(rejections(lines)[0])
+    assert "failed" in str(rejections(lines)[0]), "what the other host said"
+    await accept_by_rules(server)
+    assert await until(is_served, "the pool to be let in again", not_yet=StoreUnavailable)
+    await pool.close()
+
+
+async def test_whoever_was_never_let_in_waits_if_one_host_rejects_it_and_the_other_is_away(
+    server: RejectingServer,
+) -> None:
+    await reject_by_rules(server)
+    with capture_logs() as lines, pytest.raises(StoreUnavailable, match=r"pg_hba\.conf rejects"):
+        await open_pool(several_hosts(server.dsn, before=free_port()), connections=1, command_timeout_seconds=10)
+    assert not rejections(lines)
+
+
+async def test_a_database_that_takes_no_connections_is_waited_for_from_the_start(server: RejectingServer) -> None:
     await server.do("CREATE DATABASE closed ALLOW_CONNECTIONS false")
     with pytest.raises(StoreUnavailable, match="not currently accepting connections"):
         await open_pool(server.owner_dsn.replace("/bouncekeeper", "/closed"), connections=1, command_timeout_seconds=10)
@@ -183,7 +202,7 @@ async def test_a_database_that_takes_no_connections_is_waited_for_from_the_start
 
 @mistakes
 async def test_a_processor_goes_on_with_the_parcels_when_it_is_let_in_again(
-    server: Server, mistake: str, capsys: pytest.CaptureFixture[str]
+    server: RejectingServer, mistake: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make, mend = MISTAKES[mistake]
     log = ""
@@ -207,7 +226,7 @@ async def test_a_processor_goes_on_with_the_parcels_when_it_is_let_in_again(
     await owner.close()
 
 
-async def test_a_receivers_writer_that_was_never_let_in_says_so_and_parks_when_it_is(server: Server) -> None:
+async def test_a_receivers_writer_that_was_never_let_in_says_so_and_parks_when_it_is(server: RejectingServer) -> None:
     """It connects at its first parcel, long after the start: by then webhooks come in."""
     await reject_by_rules(server)
     writer = await PostgresWriter.open(server.dsn)
@@ -222,7 +241,7 @@ async def test_a_receivers_writer_that_was_never_let_in_says_so_and_parks_when_i
 
 
 @asynccontextmanager
-async def api(server: Server) -> AsyncIterator[int]:
+async def api(server: RejectingServer) -> AsyncIterator[int]:
     """The port of a running API."""
     port, stop = free_port(), asyncio.Event()
     settings = settings_of(server, **{"api.port": str(port), "api.tokens": TOKEN})
@@ -235,7 +254,7 @@ async def api(server: Server) -> AsyncIterator[int]:
 
 
 async def test_the_api_answers_503_with_the_reason_and_logs_it_as_an_error(
-    server: Server, capsys: pytest.CaptureFixture[str]
+    server: RejectingServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await reject_by_rules(server)
     log = ""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.standby import ask, several_hosts
 from tests.waiting import until
-from worker.errors import QueueUnavailable, StoreUnavailable
+from worker.errors import ImpossibleSetting, QueueUnavailable, StoreUnavailable
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import free_port
 from worker.queue.postgres import PostgresReader, PostgresWriter
@@ -69,6 +69,15 @@ async def test_a_wrong_password_is_told_as_such_though_there_are_other_hosts(pos
     wrong = postgres_dsn.replace("//postgres:", "//postgres:wrong")
     with pytest.raises(asyncpg.InvalidPasswordError):
         await connect(several_hosts(wrong, before=free_port()), timeout=5)
+
+
+@pytest.mark.parametrize("setting", ["shared_buffers=1GB", "no_such_setting=1", "work_mem=lots", "role=nobody"])
+async def test_a_setting_of_the_url_that_the_server_does_not_take_is_told_and_not_waited_for(
+    postgres_dsn: str, setting: str
+) -> None:
+    for dsn in (f"{postgres_dsn}?{setting}", f"{several_hosts(postgres_dsn, before=free_port())}&{setting}"):
+        with pytest.raises(ImpossibleSetting, match=rf"{setting.partition('=')[0]}.*query of postgres\.url"):
+            await open_pool(dsn, connections=1, command_timeout_seconds=5)
 
 
 async def test_migrations_are_made_at_the_host_that_takes_writes(postgres_dsn: str) -> None:

@@ -4,6 +4,7 @@ Operators reload a wrong pg_hba.conf, lock a user for a while, or change a passw
 is an outage for whoever works, and no reason to end. A process that was never let in has a wrong setting.
 """
 
+import copy
 import time
 
 import asyncpg
@@ -21,7 +22,7 @@ REJECTIONS = (
 )
 
 
-class Rejected(ConnectionError):  # noqa: N818 - named after what happened
+class Rejection(ConnectionError):  # noqa: N818 - named after what is the case, as the errors of worker.errors
     """Postgres rejects a process that it has let in before: it is asked again later."""
 
 
@@ -31,34 +32,46 @@ class Admission:
     def __init__(self, dsn: str) -> None:
         self._place = place_of(dsn)
         self._was_let_in = False
+        self._rejected_with: Exception | None = None
         self._ask_again_at = 0.0
-        self._rejection = ""
         self._reminder = Reminder()
+
+    @property
+    def was_let_in(self) -> bool:
+        """True if a session was opened before."""
+        return self._was_let_in
+
+    @property
+    def lasts(self) -> bool:
+        """True if the last attempt with an answer was let in: any number of sessions may be opened at once."""
+        return self._was_let_in and self._rejected_with is None
 
     def let_in(self) -> None:
         """Notes that a session was opened."""
-        self._was_let_in = True
+        self._was_let_in, self._rejected_with = True, None
         self._reminder.over()
 
     def require_pause(self) -> None:
-        """Raises Rejected while the last rejection is so fresh that the server is not asked again."""
-        if time.monotonic() < self._ask_again_at:
-            raise Rejected(self._rejection)
+        """Raises the last rejection while it is so fresh that the server is not asked again."""
+        if self._rejected_with is not None and time.monotonic() < self._ask_again_at:
+            raise copy.copy(self._rejected_with)  # one of its own for each caller, with its own traceback
 
-    def tell(self, error: asyncpg.PostgresError) -> None:
-        """Logs the rejection and raises Rejected; does nothing if Postgres has never let us in."""
+    def reject(self, error: Exception) -> None:
+        """Notes that Postgres has answered so. If it let us in before, logs that and raises Rejection."""
+        self._ask_again_at = time.monotonic() + PAUSE_SECONDS
         if not self._was_let_in:
+            self._rejected_with = error
             return
         answer = " ".join(str(error).split()).rstrip(".")  # with its details on one line
-        self._rejection = (
+        rejection = Rejection(
             f"Postgres at {self._place} rejects us, and let us in before: {answer}. If pg_hba.conf or the rights of the"
             " user were changed by mistake, change them back; if the password is another one, write it to postgres.url"
             " and start this process again"
         )
-        self._ask_again_at = time.monotonic() + PAUSE_SECONDS
+        self._rejected_with = rejection
         if self._reminder.due(str(error)):
-            _log.error("postgres.rejected", reason=self._rejection)
-        raise Rejected(self._rejection) from error
+            _log.error("postgres.rejected", reason=str(rejection))
+        raise rejection from error
 
 
 _admissions: dict[str, Admission] = {}  # for the length of the process, whichever pool asks

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import asyncpg
 
-from worker.errors import Deadlocked, ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
-from worker.store.admission import Rejected
+from worker.errors import Deadlocked, ImpossibleSetting, MissingRight, SchemaOutOfDate, StoreUnavailable
+from worker.store.admission import Rejection
 from worker.store.binary_codecs import BINARY_CODECS
 from worker.store.servers import open_pool_of_servers
 
@@ -124,10 +124,10 @@ async def set_codecs(connection: Connection) -> None:
 
 @contextmanager
 def store_errors(doing: str) -> Iterator[None]:
-    """Raises errors of the moment as StoreUnavailable, and wrong URLs and missing rights as ImpossibleSetting.
+    """Raises errors of the moment as StoreUnavailable, a wrong URL as ImpossibleSetting.
 
-    A missing database or table raises SchemaOutOfDate. `doing` completes the message: "reading contacts". All other
-    errors pass through, because they are mistakes of ours.
+    A missing right raises MissingRight, a missing database or table SchemaOutOfDate. `doing` completes the message:
+    "reading contacts". All other errors pass through, because they are mistakes of ours.
     """
     try:
         yield
@@ -136,7 +136,7 @@ def store_errors(doing: str) -> Iterator[None]:
     except _WRONG_URL as error:
         raise ImpossibleSetting(_wrong_url(doing, error)) from error
     except _NO_RIGHT as error:
-        raise ImpossibleSetting(_no_right(doing, error)) from error
+        raise MissingRight(_no_right(doing, error)) from error
     except _NO_SCHEMA as error:
         raise SchemaOutOfDate(
             f"the database lacks what is needed for {doing} ({error}): run `bouncekeeper migrate`, or wait until it is"
@@ -144,7 +144,7 @@ def store_errors(doing: str) -> Iterator[None]:
         ) from error
     except asyncpg.TransactionRollbackError as error:
         raise Deadlocked(f"Postgres rolled a transaction back while {doing} ({error}): it is tried again") from error
-    except Rejected as error:  # tells the remedy itself
+    except Rejection as error:  # tells the remedy itself
         raise StoreUnavailable(f"Nothing could be done while {doing}: {error}") from error
     except _LATER as error:
         reason = str(error) or type(error).__name__
