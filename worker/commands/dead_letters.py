@@ -147,7 +147,7 @@ async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
     from worker.processor.replay import replay_dead_letters  # noqa: PLC0415
     from worker.queue.opening import open_writer  # noqa: PLC0415
 
-    writer = await open_writer(settings)
+    writer = await open_writer(settings, ends_when_refused=True)
     try:
         outcome = await replay_dead_letters(
             pool,

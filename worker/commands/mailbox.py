@@ -141,7 +141,7 @@ async def _fetch(
         timeout_seconds=settings.mailbox.timeout_seconds, max_message_bytes=settings.mailbox.max_message_bytes
     )
     look_up = dns_lookup(settings.mailbox.dns_timeout_seconds)
-    writer = await open_writer(settings)
+    writer = await open_writer(settings, ends_when_refused=once is not None)
     try:
         fetchers = [
             (source.name, MailboxFetcher(source, mailbox, writer=writer, look_up=look_up, limits=limits))

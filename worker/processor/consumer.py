@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.envelope import decode_parcel, encode_parcel
-from worker.errors import BouncekeeperError, QueueUnavailable, StoreUnavailable
+from worker.errors import BouncekeeperError, QueueUnavailable, StopTheProcess, StoreUnavailable
 from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
 from worker.processor.batch import BatchWriter
@@ -127,12 +127,19 @@ class Consumer:
                     await self._wait_for_store(self._store_lost)
         except asyncio.CancelledError:
             # Another part of the process failed: none of our parcels is the cause.
-            self._trials.all_untried()
-            with contextlib.suppress(BouncekeeperError, TimeoutError):
-                async with asyncio.timeout(_PARTING_SECONDS):
-                    await self._trials.write()
+            await self._acquit_all()
+            raise
+        except ExceptionGroup as errors:
+            if errors.split(StopTheProcess)[1] is None:  # a person must act: no parcel is the cause either
+                await self._acquit_all()
             raise
         await self._write_trials()
+
+    async def _acquit_all(self) -> None:
+        self._trials.all_untried()
+        with contextlib.suppress(BouncekeeperError, TimeoutError):
+            async with asyncio.timeout(_PARTING_SECONDS):
+                await self._trials.write()
 
     # ── while Postgres is there ─────────────────────────────────────────────────────────────────────────
 

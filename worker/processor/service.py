@@ -46,6 +46,7 @@ from worker.store.availability import watch_store
 from worker.store.delivery_traces import forget_traces
 from worker.store.endpoint_states import follower_name
 from worker.store.feed_followers import EXCHANGE, ensure_follower
+from worker.store.held_rights import HeldRights
 from worker.store.known_keys import former_keys_until
 from worker.store.migrations import require_current_schema
 from worker.store.parcel_attempts import forget_attempts
@@ -70,16 +71,18 @@ GARBAGE_THRESHOLDS = (50_000, 20, 100)
 async def run_processor(settings: Settings, stop: asyncio.Event, backlog: Backlog | None = None) -> None:
     """Works until `stop` is set, then finishes the batches under way.
 
-    Waits if Postgres or RabbitMQ is away, or if tables vanish. Raises StopTheProcess if a person must act. Keeps
-    `backlog` up to date for other parts of the process.
+    Waits if Postgres or RabbitMQ is away, or if tables or rights vanish. Raises StopTheProcess if a person must act.
+    Keeps `backlog` up to date for other parts of the process.
     """
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     use_operator_rules(settings.classification)
     await _schema(settings, stop)
-    await work_while_schema_lasts(settings.postgres.url.reveal(), lambda: _work(settings, stop, backlog), stop)
+    dsn = settings.postgres.url.reveal()
+    rights = HeldRights(dsn)
+    await work_while_schema_lasts(dsn, lambda: _work(settings, stop, backlog, rights), stop, rights)
 
 
-async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None) -> None:
+async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None, rights: HeldRights) -> None:
     started = time.monotonic()
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(processor_pool(settings))
@@ -90,10 +93,9 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
         )
         accounts = KnownAccounts(of_sources=settings.source_accounts, of_settings=settings.api.accounts)
         writer = BatchWriter(pool, await batch_rules(pool, settings, policies), stop, accounts=accounts)
-        await _make_months_ahead(pool, settings)
         turns = Turns(settings.postgres.url.reveal())
         stack.push_async_callback(turns.close)
-        await _ensure_followers(pool, settings)
+        await _prepare_tables(pool, settings)
         queues = await open_queues(settings, stack)
         address = await stack.enter_async_context(serving_probes(settings.processor, pool, queues.readers))
         served = {"address": address} if address else {}
@@ -103,6 +105,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
         waiting: dict[str, int | None] = dict.fromkeys(queues.readers)
         gauges = {name: depth_gauge(name, reader, backlog, waiting) for name, reader in queues.readers.items()}
         signs = await _first_sign(LifeSigns(pool, waiting), gauges.values())
+        await rights.note(pool)
         relay_seconds = settings.processor.relay_every_seconds
         async with asyncio.TaskGroup() as tasks:
             intake = []
@@ -211,8 +214,9 @@ async def _report_counts() -> None:
     sending_counts().report()
 
 
-async def _ensure_followers(pool: Pool, settings: Settings) -> None:
-    """Those that receive every status change."""
+async def _prepare_tables(pool: Pool, settings: Settings) -> None:
+    """The months that come next, and the followers, which receive every status change."""
+    await _make_months_ahead(pool, settings)
     exchange = [EXCHANGE] if settings.queue.adapter == "rabbitmq" else []
     for follower in [*exchange, *(follower_name(endpoint.name) for endpoint in settings.endpoints)]:
         await ensure_follower(pool, follower)

@@ -37,13 +37,18 @@ def broker_url(queue: QueueSettings) -> str | None:
     return queue.url.reveal()
 
 
-async def open_writer(settings: Settings, *, postgres_connections: int = 1) -> QueueWriter:
+async def open_writer(
+    settings: Settings, *, postgres_connections: int = 1, ends_when_refused: bool = False
+) -> QueueWriter:
     """A writer to the queue, ready or connecting by itself. With RabbitMQ it parks parcels in Postgres.
 
-    Raises ImpossibleSetting if the broker refuses us.
+    Raises ImpossibleSetting if the broker refuses us. If Postgres does, a put raises QueueUnavailable, because a
+    process goes on and waits; with `ends_when_refused`, for commands, ImpossibleSetting.
     """
     url = broker_url(settings.queue)
-    postgres = await PostgresWriter.open(settings.postgres.url.reveal(), connections=postgres_connections)
+    postgres = await PostgresWriter.open(
+        settings.postgres.url.reveal(), connections=postgres_connections, ends_when_refused=ends_when_refused
+    )
     metrics.QUEUE_AVAILABLE.labels("postgres").set_function(lambda: float(postgres.available()))
     if url is None:
         return postgres

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from schemas.lane import SHARED_LANE, Lane
-from worker.errors import QueueUnavailable
+from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.queue.port import QueueWriter
@@ -33,7 +33,10 @@ class ParkingWriter:
         self._parked = 0
 
     async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
-        """Returns when the parcel is on disk in one of the two. Raises QueueUnavailable otherwise."""
+        """Returns when the parcel is on disk in one of the two. Raises QueueUnavailable otherwise.
+
+        Raises ImpossibleSetting if `parking` does, and the broker does not take the parcel.
+        """
         reason = "the broker is away or blocked"
         tries = self._may_try_primary()
         if tries:
@@ -98,8 +101,10 @@ class ParkingWriter:
             log.warning("parcel.parked", reason=reason)
         try:
             await self._parking.put(parcel, lane)
-        except QueueUnavailable as error:
+        except (QueueUnavailable, ImpossibleSetting) as error:
             if primary_refused or not self._primary.available():
+                if isinstance(error, ImpossibleSetting):
+                    raise
                 raise QueueUnavailable(
                     f"Neither the broker ({reason}) nor Postgres ({error}) accepted the parcel."
                 ) from error

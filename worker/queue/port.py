@@ -50,7 +50,7 @@ class QueueWriter(Protocol):
         """Returns when the parcel is on disk.
 
         Raises QueueUnavailable if the queue does not confirm. The parcel may still be in the queue; putting it again
-        is harmless.
+        is harmless. A writer that was opened for a command raises ImpossibleSetting if it is refused.
         """
         ...
 

@@ -40,17 +40,22 @@ _ANY_BYTES = 2**62
 class PostgresWriter:
     """A QueueWriter. At most as many puts are under way at once as there are connections."""
 
-    def __init__(self, dsn: str, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, dsn: str, pool: "asyncpg.Pool[asyncpg.Record]", *, ends_when_refused: bool) -> None:
         self._dsn = dsn
         self._pool = pool
+        self._ends_when_refused = ends_when_refused
         self._under_way = UnderWay()
         self._prober: asyncio.Task[None] | None = None
         self._reminder = Reminder()
         self._table_gone = False  # a backup is being restored, and a row of ours would disturb that
 
     @classmethod
-    async def open(cls, dsn: str, *, connections: int = 4) -> Self:
-        """The writer. It connects at the first put, so Postgres may come later."""
+    async def open(cls, dsn: str, *, connections: int = 4, ends_when_refused: bool = False) -> Self:
+        """The writer. It connects at the first put, so Postgres may come later.
+
+        With ends_when_refused a put raises ImpossibleSetting if Postgres refuses us. That is for commands: whoever
+        typed one reads the message.
+        """
         pool = open_pool_of_servers(
             dsn,
             min_size=0,
@@ -64,13 +69,13 @@ class PostgresWriter:
         )
         with queue_errors(dsn):
             await pool
-        return cls(dsn, pool)
+        return cls(dsn, pool, ends_when_refused=ends_when_refused)
 
     async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
         """Returns when the parcel is on disk. Raises QueueUnavailable, or SchemaOutOfDate if the table is missing.
 
         If Postgres refuses us, which a person must mend, that is logged, and tried again all the same: a receiver goes
-        on with the broker, and vendors repeat what is answered 503.
+        on with the broker, and vendors repeat what is answered 503. With ends_when_refused raises ImpossibleSetting.
         """
         if self._table_gone:
             raise QueueUnavailable(
@@ -81,6 +86,8 @@ class PostgresWriter:
                 async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):  # the wait for a connection included
                     await self._pool.execute(statements.PUT, lane.name, parcel)
         except ImpossibleSetting as error:
+            if self._ends_when_refused:
+                raise
             if self._reminder.due(str(error)):
                 _log.error("postgres.rejected", reason=str(error))
             self._start_probing()
@@ -89,9 +96,10 @@ class PostgresWriter:
             self._table_gone = isinstance(error, SchemaOutOfDate)
             self._start_probing()
             raise
+        self._reminder.over()
 
     def available(self) -> bool:
-        """False after a failed put, until Postgres answers again."""
+        """False after a failed put, until Postgres answers again and lets us put."""
         return self._prober is None
 
     async def close(self) -> None:
@@ -115,11 +123,12 @@ class PostgresWriter:
         while True:
             try:
                 with queue_errors(self._dsn):
-                    whole: bool = await self._pool.fetchval(statements.IS_WHOLE)
+                    can_put: bool = await self._pool.fetchval(statements.CAN_PUT)
             except (QueueUnavailable, StopTheProcess):
-                whole = False
-            if whole:
+                can_put = False
+            if can_put:
                 self._prober, self._table_gone = None, False
+                self._reminder.over()
                 return
             await asyncio.sleep(_PROBE_SECONDS)
 

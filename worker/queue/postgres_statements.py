@@ -82,10 +82,14 @@ RECLAIM = """
     )
 """
 
-# pg_restore makes the indexes once all rows are there.
-IS_WHOLE = """
+# pg_restore makes the indexes once all rows are there. Whoever may put may do nothing else, and is not asked for more.
+CAN_PUT = """
     SELECT to_regclass('parked_deliveries_lane') IS NOT NULL AND NOT EXISTS (
         SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pg_restore'
+    ) AND coalesce(
+        has_column_privilege(to_regclass('parked_deliveries'), 'lane', 'INSERT')
+            AND has_column_privilege(to_regclass('parked_deliveries'), 'parcel', 'INSERT'),
+        false
     )
 """
 

@@ -222,7 +222,7 @@ def _envelope(source: Source, request: "WebhookRequest", kept_headers: frozenset
 async def _queue(settings: Settings, envelope: Envelope) -> None:
     from worker.queue.opening import open_writer  # noqa: PLC0415 - costs time that --help has not
 
-    writer = await open_writer(settings)
+    writer = await open_writer(settings, ends_when_refused=True)
     try:
         await writer.put(encode_parcel([encode_envelope(envelope)]), Lane(source=envelope.source))
     finally:
