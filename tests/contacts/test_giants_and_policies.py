@@ -1,7 +1,6 @@
 """Contacts with long logs that were folded under a former policy, or have a base: the background folds them again."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -14,7 +13,6 @@ from tests.contacts.one_answer import require_one_answer
 from tests.contacts.refolds import finish, refolder, waiting
 from tests.contacts.test_applying import NOW, POLICY, RULES, apply, facts_by_address
 from tests.contacts.test_late_entries import JANE, an_act, giant
-from tests.databases import Databases
 from tests.policy.test_order_of_arrival import NERVOUS
 from tests.schemas.decisions import lift
 from tests.schemas.feedback_events import START, make_event
@@ -59,24 +57,7 @@ async def giant_of_a_former_policy(pool: WriterPool) -> int:
     return contact
 
 
-@pytest.fixture(scope="module")
-async def _filled(databases: Databases, template_with_months: str) -> AsyncIterator[tuple[str, int]]:
-    async with databases.filled(template_with_months, giant_of_a_former_policy) as filled:
-        yield filled
-
-
-@pytest.fixture
-def database_template(request: pytest.FixtureRequest, database_template: str) -> str:
-    """Filled once for all that ask for the contact in it."""
-    if "contact_id" not in request.fixturenames:
-        return database_template
-    name, _ = request.getfixturevalue("_filled")
-    return str(name)
-
-
-@pytest.fixture
-def contact_id(_filled: tuple[str, int]) -> int:
-    return _filled[1]
+GIANT = giant_of_a_former_policy
 
 
 async def folded_anew(pool: WriterPool, contact_id: int, policy: Policy) -> Facts:
@@ -89,14 +70,14 @@ async def is_folded_under_the_active_policy(pool: WriterPool, contact_id: int) -
     assert await require_one_answer(pool, JANE, POLICY, now=NOW) == "multiple_soft_bounces"
 
 
-async def test_a_batch_leaves_a_giant_of_a_former_policy_to_the_background(pool: WriterPool, contact_id: int) -> None:
+async def test_a_batch_leaves_a_giant_of_a_former_policy_to_the_background(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=25, scope="news", message=None)], rules=fresh())
 
     assert await waiting(pool) == 1
     assert await pool.fetchval("SELECT policy_id FROM contacts") == 1
     assert await require_one_answer(pool, JANE, POLICY, now=NOW) == "unsubscribed"  # the event counts at once
     await finish(pool)
-    await is_folded_under_the_active_policy(pool, contact_id)
+    await is_folded_under_the_active_policy(pool, giant_id)
     lines = await pool.fetch("SELECT actor, new_status, note FROM status_changes ORDER BY id DESC LIMIT 2")
     assert [tuple(line) for line in lines] == [
         ("policy", "multiple_soft_bounces", "folded again under policy 2, custom"),
@@ -104,9 +85,7 @@ async def test_a_batch_leaves_a_giant_of_a_former_policy_to_the_background(pool:
     ]
 
 
-async def test_what_comes_late_into_a_giant_of_a_former_policy_counts_at_once(
-    pool: WriterPool, contact_id: int
-) -> None:
+async def test_what_comes_late_into_a_giant_of_a_former_policy_counts_at_once(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [LATE_COMPLAINT], rules=fresh())
 
     assert await waiting(pool) == 1
@@ -114,12 +93,12 @@ async def test_what_comes_late_into_a_giant_of_a_former_policy_counts_at_once(
     await refolder(pool).take_step()
     await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=0.3, scope="news", message=None)], rules=fresh())
     await finish(pool)
-    assert (await facts_by_address(pool))[JANE] == await folded_anew(pool, contact_id, STRICT)
+    assert (await facts_by_address(pool))[JANE] == await folded_anew(pool, giant_id, STRICT)
     assert await pool.fetchval("SELECT policy_id FROM contacts") == 2
     assert await require_one_answer(pool, JANE, POLICY, now=NOW) == "complained"
 
 
-async def test_a_sweep_leaves_a_giant_of_a_former_policy_to_the_background(pool: WriterPool, contact_id: int) -> None:
+async def test_a_sweep_leaves_a_giant_of_a_former_policy_to_the_background(pool: WriterPool, giant_id: int) -> None:
     after = NOW + timedelta(days=400)
     await pool.execute("UPDATE contacts SET next_change_at = $1", NOW)
 
@@ -128,10 +107,10 @@ async def test_a_sweep_leaves_a_giant_of_a_former_policy_to_the_background(pool:
     assert await waiting(pool) == 1
     assert await pool.fetchval("SELECT policy_id FROM contacts") == 1
     await finish(pool)
-    await is_folded_under_the_active_policy(pool, contact_id)
+    await is_folded_under_the_active_policy(pool, giant_id)
 
 
-async def test_a_policy_job_leaves_giants_to_the_background_and_ends(pool: WriterPool, contact_id: int) -> None:
+async def test_a_policy_job_leaves_giants_to_the_background_and_ends(pool: WriterPool, giant_id: int) -> None:
     kind = PolicyJob(Policies(POLICY), known_everywhere_seconds=0, clock=lambda: NOW)
 
     await JobRunner(pool, {kind.name: kind}, backlog=Backlog(), clock=lambda: NOW).work_off(asyncio.Event())
@@ -140,10 +119,10 @@ async def test_a_policy_job_leaves_giants_to_the_background_and_ends(pool: Write
     assert (job.state, job.counts) == ("done", {"left_to_background": 1})
     assert await waiting(pool) == 1
     await finish(pool)
-    await is_folded_under_the_active_policy(pool, contact_id)
+    await is_folded_under_the_active_policy(pool, giant_id)
 
 
-async def test_a_refold_under_a_policy_that_is_former_by_now_begins_anew(pool: WriterPool, contact_id: int) -> None:
+async def test_a_refold_under_a_policy_that_is_former_by_now_begins_anew(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [LATE_COMPLAINT], rules=fresh())
     steps = refolder(pool)
     await steps.take_step()
@@ -151,11 +130,11 @@ async def test_a_refold_under_a_policy_that_is_former_by_now_begins_anew(pool: W
 
     await finish(pool)
 
-    assert (await facts_by_address(pool))[JANE] == await folded_anew(pool, contact_id, NERVOUS)
+    assert (await facts_by_address(pool))[JANE] == await folded_anew(pool, giant_id, NERVOUS)
     assert await pool.fetchval("SELECT policy_id FROM contacts") == 3
 
 
-async def test_a_lift_of_a_giant_of_a_former_policy_counts_under_both(pool: WriterPool, contact_id: int) -> None:
+async def test_a_lift_of_a_giant_of_a_former_policy_counts_under_both(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [make_event(Kind.COMPLAINT, day=25, cause=Cause.ABUSE_REPORT, message=None)], rules=fresh())
     act_id = await an_act(pool)
 
@@ -167,7 +146,7 @@ async def test_a_lift_of_a_giant_of_a_former_policy_counts_under_both(pool: Writ
     assert result.is_stored
     assert await require_one_answer(pool, JANE, POLICY, now=NOW) == "active"
     await finish(pool)
-    assert (await facts_by_address(pool))[JANE] == await folded_anew(pool, contact_id, STRICT)
+    assert (await facts_by_address(pool))[JANE] == await folded_anew(pool, giant_id, STRICT)
     assert await require_one_answer(pool, JANE, POLICY, now=NOW) == "active"
 
 

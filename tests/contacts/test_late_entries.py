@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +16,6 @@ from tests.contacts.long_logs import add_calm_events
 from tests.contacts.refolds import finish, waiting
 from tests.contacts.test_applying import NOW, POLICY, RULES, apply, empty, facts_by_address
 from tests.contacts.test_explanation import whole_story
-from tests.databases import Databases
 from tests.policy.test_order_of_arrival import NERVOUS
 from tests.properties import examples
 from tests.schemas.decisions import void
@@ -122,29 +121,12 @@ async def checkpointed_giant(pool: WriterPool) -> int:
     return contact_id
 
 
-@pytest.fixture(scope="module")
-async def _filled(databases: Databases, template_with_months: str) -> AsyncIterator[tuple[str, int]]:
-    async with databases.filled(template_with_months, checkpointed_giant) as filled:
-        yield filled
+GIANT = checkpointed_giant
 
 
-@pytest.fixture
-def database_template(request: pytest.FixtureRequest, database_template: str) -> str:
-    """Filled once for all that ask for the contact in it."""
-    if "checkpointed" not in request.fixturenames:
-        return database_template
-    name, _ = request.getfixturevalue("_filled")
-    return str(name)
-
-
-@pytest.fixture
-def checkpointed(_filled: tuple[str, int]) -> int:
-    return _filled[1]
-
-
-async def test_the_first_late_entry_leaves_checkpoints_along_a_long_log(pool: WriterPool, checkpointed: int) -> None:
+async def test_the_first_late_entry_leaves_checkpoints_along_a_long_log(pool: WriterPool, giant_id: int) -> None:
     assert 55 <= await pool.fetchval("SELECT count(*) FROM checkpoints") <= 65
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, checkpointed)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
 
 
 @pytest.mark.parametrize(
@@ -156,69 +138,69 @@ async def test_the_first_late_entry_leaves_checkpoints_along_a_long_log(pool: Wr
     ids=["a failure that was cleared since", "a failure a moment before the end"],
 )
 async def test_a_late_entry_whose_facts_meet_a_checkpoint_is_folded_at_once(
-    pool: WriterPool, checkpointed: int, late: FeedbackEvent
+    pool: WriterPool, giant_id: int, late: FeedbackEvent
 ) -> None:
     started = time.perf_counter()
     applied = await apply(pool, [late])
     assert time.perf_counter() - started < 0.5  # some 30 ms on an idle machine: 30,000 entries take a second
     assert (applied.refolded, await waiting(pool)) == (1, 0)
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, checkpointed)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
 
 
-async def test_a_late_opt_in_is_remembered_by_all_that_follows_it(pool: WriterPool, checkpointed: int) -> None:
+async def test_a_late_opt_in_is_remembered_by_all_that_follows_it(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [make_event(Kind.RESUBSCRIBE, day=12.0001, scope="other")])
     await finish(pool)
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, checkpointed)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
 
 
-async def test_a_late_block_changes_all_checkpoints_behind_it(pool: WriterPool, checkpointed: int) -> None:
+async def test_a_late_block_changes_all_checkpoints_behind_it(pool: WriterPool, giant_id: int) -> None:
     late = make_event(Kind.COMPLAINT, day=10.0001, cause=Cause.ABUSE_REPORT, message=None)
     await apply(pool, [late])
     assert await pool.fetchval("SELECT status FROM contacts") == "complained"
     await finish(pool)
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, checkpointed)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
     later = make_event(Kind.SOFT_BOUNCE, day=15, cause=Cause.MAILBOX_FULL, message="later")
     await apply(pool, [later])
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, checkpointed)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
 
 
 async def test_an_opening_that_is_folded_as_it_comes_takes_the_checkpoints_behind_it_away(
-    pool: WriterPool, checkpointed: int
+    pool: WriterPool, giant_id: int
 ) -> None:
     before = await pool.fetchval("SELECT count(*) FROM checkpoints")
     opening = make_event(Kind.CLICKED, day=19.00001, message="late")
     await apply(pool, [opening])
     assert 0 < await pool.fetchval("SELECT count(*) FROM checkpoints") < before
     await apply(pool, [make_event(Kind.SOFT_BOUNCE, day=20, cause=Cause.MAILBOX_FULL, message="late")])
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, checkpointed)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
 
 
 async def test_an_opening_that_is_older_than_the_last_one_takes_the_checkpoints_behind_it_away_too(
-    pool: WriterPool, checkpointed: int
+    pool: WriterPool, giant_id: int
 ) -> None:
-    assert checkpointed
+    assert giant_id
     opening = make_event(Kind.OPENED, day=10.00001, message="older")
     await apply(pool, [opening])
     assert await pool.fetchval("SELECT max(occurred_at) FROM checkpoints") < opening.occurred_at
 
 
-async def test_another_policy_uses_none_of_the_checkpoints(pool: WriterPool, checkpointed: int) -> None:
+async def test_another_policy_uses_none_of_the_checkpoints(pool: WriterPool, giant_id: int) -> None:
     late = make_event(Kind.SOFT_BOUNCE, day=10.0001, cause=Cause.MAILBOX_FULL, message="late")
     await apply(pool, [late], rules=rules_of(NERVOUS, LogReading(most_entries=50_000)))
     policies = {row["policy"] for row in await pool.fetch("SELECT DISTINCT policy FROM checkpoints")}
     assert policies == {policy_number(NERVOUS)}
-    stored = await stored_entries(pool, checkpointed, whole=False)
+    stored = await stored_entries(pool, giant_id, whole=False)
     assert (await facts_by_address(pool))[JANE] == fold_all(Facts(), stored, NERVOUS)
 
 
-async def test_checkpoints_leave_with_the_months_that_they_lie_in(pool: WriterPool, checkpointed: int) -> None:
-    assert checkpointed
+async def test_checkpoints_leave_with_the_months_that_they_lie_in(pool: WriterPool, giant_id: int) -> None:
+    assert giant_id
     await drop_old_months(pool, now=NOW, retention_months=3)
     assert await pool.fetchval("SELECT count(*) FROM checkpoints") == 0
 
 
-async def test_the_loop_goes_on_while_a_long_log_is_folded_to_its_end(pool: WriterPool, checkpointed: int) -> None:
-    assert checkpointed
+async def test_the_loop_goes_on_while_a_long_log_is_folded_to_its_end(pool: WriterPool, giant_id: int) -> None:
+    assert giant_id
     late = make_event(Kind.COMPLAINT, day=1.0001, cause=Cause.ABUSE_REPORT, message=None)
     work = asyncio.create_task(apply(pool, [late], rules=rules_of(POLICY, LogReading(most_entries=50_000))))
     begun, longest = time.perf_counter(), 0.0
@@ -231,7 +213,7 @@ async def test_the_loop_goes_on_while_a_long_log_is_folded_to_its_end(pool: Writ
     assert longest < (time.perf_counter() - begun) / 3
 
 
-async def test_a_void_of_an_old_entry_is_folded_from_before_that_entry(pool: WriterPool, checkpointed: int) -> None:
+async def test_a_void_of_an_old_entry_is_folded_from_before_that_entry(pool: WriterPool, giant_id: int) -> None:
     complaint = make_event(Kind.COMPLAINT, day=10.0001, cause=Cause.ABUSE_REPORT, message=None)
     await apply(pool, [complaint])
     await finish(pool)
@@ -241,9 +223,9 @@ async def test_a_void_of_an_old_entry_is_folded_from_before_that_entry(pool: Wri
     assert await pool.fetchval("SELECT status FROM contacts") == "complained"  # until the rest is folded
     await finish(pool)
     assert await pool.fetchval("SELECT status FROM contacts") == "unsubscribed"
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, checkpointed)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
     await apply(pool, [make_event(Kind.SOFT_BOUNCE, day=20.5, cause=Cause.MAILBOX_FULL, message="late")])
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, checkpointed)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
 
 
 async def an_act(pool: WriterPool) -> int:

@@ -1,7 +1,5 @@
 """What came late into a long log is folded in by the background, and meanwhile the stricter of the statuses counts."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +11,6 @@ from schemas.vocabulary import Cause, Kind, MailClass
 from tests.contacts.refolds import finish, refolder, waiting
 from tests.contacts.test_applying import NOW, POLICY, RULES, apply, empty, facts_by_address
 from tests.contacts.test_late_entries import JANE, an_act, calm, every_checkpoint_is_right, fold_anew, giant
-from tests.databases import Databases
 from tests.properties import examples
 from tests.schemas.decisions import lift, make_decision
 from tests.schemas.feedback_events import arrivals, histories, make_event
@@ -76,29 +73,10 @@ async def bare_giant(pool: WriterPool) -> int:
     return await giant(pool, 30_000)
 
 
-@pytest.fixture(scope="module")
-async def _filled(databases: Databases, template_with_months: str) -> AsyncIterator[tuple[str, int]]:
-    async with databases.filled(template_with_months, bare_giant) as filled:
-        yield filled
+GIANT = bare_giant
 
 
-@pytest.fixture
-def database_template(request: pytest.FixtureRequest, database_template: str) -> str:
-    """Filled once for all that ask for the contact in it."""
-    if "contact_id" not in request.fixturenames:
-        return database_template
-    name, _ = request.getfixturevalue("_filled")
-    return str(name)
-
-
-@pytest.fixture
-def contact_id(_filled: tuple[str, int]) -> int:
-    return _filled[1]
-
-
-async def test_a_late_complaint_forbids_at_once_though_its_fold_has_not_ended(
-    pool: WriterPool, contact_id: int
-) -> None:
+async def test_a_late_complaint_forbids_at_once_though_its_fold_has_not_ended(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [LATE_COMPLAINT])
 
     assert await waiting(pool) == 1
@@ -113,24 +91,24 @@ async def test_a_late_complaint_forbids_at_once_though_its_fold_has_not_ended(
     for sentence in (report.sentence, explanation.sentence):
         assert "came late and is still being worked into the history" in sentence
     await finish(pool)
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
     report = await contact_report(pool, JANE, policies=Policies(POLICY), now=NOW)
     assert report is not None
     assert report.status == "complained"
     assert "came late" not in report.sentence
 
 
-async def test_a_batch_reads_no_more_of_a_long_log_than_it_may(pool: WriterPool, contact_id: int) -> None:
+async def test_a_batch_reads_no_more_of_a_long_log_than_it_may(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [LATE_COMPLAINT])
 
-    (refold,) = (await open_refolds(pool, [contact_id])).values()
+    (refold,) = (await open_refolds(pool, [giant_id])).values()
     assert refold.reached is not None
     before = await pool.fetchval("SELECT count(*) FROM log WHERE occurred_at <= $1", refold.reached.key.occurred_at)
     assert before <= LogReading().most_entries
 
 
 async def test_a_block_that_was_lifted_since_counts_only_until_its_fold_has_ended(
-    pool: WriterPool, contact_id: int
+    pool: WriterPool, giant_id: int
 ) -> None:
     late = [
         make_event(Kind.UNSUBSCRIBE, day=1.00001, message=None),
@@ -144,7 +122,7 @@ async def test_a_block_that_was_lifted_since_counts_only_until_its_fold_has_ende
     await finish(pool)
 
     assert await pool.fetchval("SELECT status FROM contacts") == "active"
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
     lines = await pool.fetch("SELECT new_status, actor, note FROM status_changes ORDER BY id DESC LIMIT 2")
     assert [tuple(line) for line in lines] == [
         ("active", "events", "what came late is folded in"),
@@ -161,7 +139,7 @@ async def test_a_block_that_was_lifted_since_counts_only_until_its_fold_has_ende
     ids=["a failure that was cleared since", "an opt-out before an opt-in"],
 )
 async def test_a_refold_ends_where_its_facts_are_those_of_a_checkpoint(
-    pool: WriterPool, contact_id: int, late: FeedbackEvent
+    pool: WriterPool, giant_id: int, late: FeedbackEvent
 ) -> None:
     await apply(pool, [make_event(Kind.RESUBSCRIBE, day=5, message=None)])
     await finish(pool)
@@ -173,13 +151,13 @@ async def test_a_refold_ends_where_its_facts_are_those_of_a_checkpoint(
         await steps.take_step()
 
     assert await waiting(pool) == 0
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
     await apply(pool, [make_event(Kind.SOFT_BOUNCE, day=15, cause=Cause.MAILBOX_FULL, message="later")])
     assert await waiting(pool) == 0  # what was behind it is a checkpoint still
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
 
 
-async def test_a_void_is_folded_where_it_changes_something_and_no_further(pool: WriterPool, contact_id: int) -> None:
+async def test_a_void_is_folded_where_it_changes_something_and_no_further(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=1, scope="news", message=None)])
     await finish(pool)
     key: bytes = await pool.fetchval("SELECT entry_key FROM calm_events ORDER BY occurred_at OFFSET 15000 LIMIT 1")
@@ -189,13 +167,13 @@ async def test_a_void_is_folded_where_it_changes_something_and_no_further(pool: 
         await apply_decisions(connection, [voided], rules=RULES, now=NOW)
 
     assert await waiting(pool) == 0
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
     await apply(pool, [make_event(Kind.SOFT_BOUNCE, day=10.0001, cause=Cause.MAILBOX_FULL, message="late")])
     assert await waiting(pool) == 0
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
 
 
-async def test_what_comes_in_meanwhile_takes_effect_at_once_and_stays(pool: WriterPool, contact_id: int) -> None:
+async def test_what_comes_in_meanwhile_takes_effect_at_once_and_stays(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [LATE_COMPLAINT])
     await refolder(pool).take_step()
     await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=25, message=None)])
@@ -203,17 +181,17 @@ async def test_what_comes_in_meanwhile_takes_effect_at_once_and_stays(pool: Writ
     await refolder(pool).take_step()
     earlier = make_event(Kind.UNSUBSCRIBE, day=0.5, scope="news", message=None)
     await apply(pool, [earlier])
-    (refold,) = (await open_refolds(pool, [contact_id])).values()
+    (refold,) = (await open_refolds(pool, [giant_id])).values()
     assert refold.reached is None or refold.reached.key.occurred_at < earlier.occurred_at
 
     await finish(pool)
 
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
-    shown = standing(await fold_anew(pool, contact_id), POLICY, NOW)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
+    shown = standing(await fold_anew(pool, giant_id), POLICY, NOW)
     assert tuple(await pool.fetchrow("SELECT status, blocks FROM contacts") or ()) == (shown.status, shown.blocks)
 
 
-async def test_a_lift_meanwhile_has_to_end_what_came_late(pool: WriterPool, contact_id: int) -> None:
+async def test_a_lift_meanwhile_has_to_end_what_came_late(pool: WriterPool, giant_id: int) -> None:
     await apply(pool, [LATE_COMPLAINT])
     act_id = await an_act(pool)
 
@@ -227,7 +205,7 @@ async def test_a_lift_meanwhile_has_to_end_what_came_late(pool: WriterPool, cont
     assert await pool.fetchval("SELECT status FROM contacts") == "active"
     await finish(pool)
     assert await pool.fetchval("SELECT status FROM contacts") == "active"
-    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, giant_id)
 
 
 async def test_what_came_late_is_known_to_have_even_if_it_leaves_nothing(pool: WriterPool) -> None:
