@@ -1,13 +1,14 @@
 """A batch is committed, split or given back: it never stops the processor, and never keeps it from stopping."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
 
 from schemas.envelope import encode_envelope, encode_parcel
 from schemas.vocabulary import Cause, Kind
+from tests.processor.consumers import consumer_of
 from tests.processor.test_service import bounce, envelopes, until_answered
 from tests.schemas.feedback_events import START, make_event
 from tests.waiting import until
@@ -15,10 +16,6 @@ from worker.contacts.applying import BatchRules
 from worker.contacts.policies import Policies
 from worker.policy.policy_file import recommended_policy
 from worker.processor.batch import BatchWriter
-from worker.processor.consumer import Consumer
-from worker.processor.trial_room import TrialRoom
-from worker.processor.trials import Trials
-from worker.providers.bound_sources import BoundSources
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.settings.tree import ProcessorSettings
 from worker.store.pool import WriterPool
@@ -60,17 +57,7 @@ async def test_a_processor_that_stops_while_postgres_is_away_gives_back_what_it_
     away = await open_writer_pool(database_dsn, connections=2, command_timeout_seconds=5, idle_connections=0)
     away.terminate()
     stop = asyncio.Event()
-    rules = msgspec.structs.replace(RULES, oldest_kept=datetime.now(UTC) - timedelta(days=30))
-    consumer = Consumer(
-        name="postgres",
-        reader=reader,
-        writer=BatchWriter(away, rules, stop),
-        trials=Trials(away),
-        room=TrialRoom(),
-        sources=BoundSources(),
-        settings=ProcessorSettings(),
-    )
-    running = asyncio.create_task(consumer.run(stop))
+    running = asyncio.create_task(consumer_of(reader, away, stop).run(stop))
     await until(lambda: "batch.retried" in capsys.readouterr().err, "the line that tells of a second try")
 
     stop.set()
@@ -90,16 +77,7 @@ async def test_a_load_grows_while_the_one_before_it_is_stored(pool: WriterPool, 
         padding = b',"Padding":"%s"}' % (b"x" * 90_000)  # eleven are what is taken at once, and forty fit into a load
         await queue.put(encode_parcel([encode_envelope(msgspec.structs.replace(one, body=one.body[:-1] + padding))]))
     stop = asyncio.Event()
-    rules = msgspec.structs.replace(RULES, oldest_kept=datetime.now(UTC) - timedelta(days=30))
-    consumer = Consumer(
-        name="postgres",
-        reader=reader,
-        writer=BatchWriter(pool, rules, stop),
-        trials=Trials(pool),
-        room=TrialRoom(),
-        sources=BoundSources(),
-        settings=ProcessorSettings(batch_max_wait_seconds=0.0001),
-    )
+    consumer = consumer_of(reader, pool, stop, ProcessorSettings(batch_max_wait_seconds=0.0001))
     async with pool.acquire() as holder:
         held_up = holder.transaction()
         await held_up.start()

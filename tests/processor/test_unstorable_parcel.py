@@ -3,25 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import msgspec
 import pytest
 
-from tests.processor.test_batch import RULES
+from tests.processor.consumers import consumer_of
 from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until_answered
 from tests.waiting import pause
 from worker.processor import batch, consumer
-from worker.processor.batch import BatchWriter
-from worker.processor.consumer import Consumer
-from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import MOST_ATTEMPTS, MOST_ATTEMPTS_TOGETHER, Trials
-from worker.providers.bound_sources import BoundSources
 from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.queue.rabbitmq import RabbitMQWriter
-from worker.settings.tree import ProcessorSettings, Settings
+from worker.settings.tree import Settings
 from worker.store.pool import WriterPool
 
 
@@ -115,19 +110,11 @@ async def test_a_parcel_under_trial_is_not_to_blame_for_what_fails_elsewhere_in_
         leases = await reader.take(max_parcels=1, max_wait_seconds=5)
         await Trials(pool).suspects(leases)
         await reader.give_back(leases)
-    rules = msgspec.structs.replace(RULES, oldest_kept=datetime.now(UTC) - timedelta(days=30))
-    consumer = Consumer(
-        name="postgres",
-        reader=reader,
-        writer=BatchWriter(pool, rules),
-        trials=Trials(pool),
-        room=TrialRoom(),
-        sources=BoundSources(),
-        settings=ProcessorSettings(),
-    )
+    stop = asyncio.Event()
+    consumer = consumer_of(reader, pool, stop)
     # The processor's other sessions can still be opened: their staging tables are like this one.
     async with _locked(database_dsn, "LOCK TABLE contacts IN EXCLUSIVE MODE"):
-        running = asyncio.create_task(consumer.run(asyncio.Event()))
+        running = asyncio.create_task(consumer.run(stop))
         await until_answered(database_dsn, "SELECT attempts FROM parcel_attempts", 1)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
