@@ -1,6 +1,5 @@
 """A Postgres whose operator makes mistakes about the user of our processes."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -60,10 +59,6 @@ class RejectingServer:
 def settings_of(server: RejectingServer, **overrides: str) -> Settings:
     values = {"postgres.url": server.dsn, "queue.adapter": "postgres", **overrides}
     return load_settings(config_file=None, environment={}, overrides=values)
-
-
-def lines_of(log: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
 
 def rejections(lines: Sequence[Mapping[str, object]]) -> list[object]:

@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from tests.api.conftest import TOKEN
 from tests.api.test_service import http_status
 from tests.captured_lines import capture_logs
-from tests.processor.rejecting_server import ROLES, USER, RejectingServer, lines_of, rejections, settings_of
+from tests.processor.rejecting_server import ROLES, USER, RejectingServer, rejections, settings_of
 from tests.processor.test_service import bounce, envelopes, parcel, processor, until_answered
 from tests.standby import several_hosts
 from tests.waiting import stays, until
@@ -32,11 +32,14 @@ async def accept_by_rules(server: RejectingServer) -> None:
     await server.reload_rules()
 
 
-def statement(text: str) -> Callable[[RejectingServer], object]:
+Change = Callable[[RejectingServer], Awaitable[None]]
+
+
+def statement(text: str) -> Change:
     return lambda server: server.do(text)
 
 
-MISTAKES = {
+MISTAKES: dict[str, tuple[Change, Change]] = {
     "pg_hba.conf rejects it": (reject_by_rules, accept_by_rules),
     "it may not log in": (statement(f"ALTER ROLE {USER} NOLOGIN"), statement(f"ALTER ROLE {USER} LOGIN")),
     "its password was changed": (
@@ -71,14 +74,14 @@ async def test_a_pool_that_was_let_in_waits_for_the_mistake_to_be_mended(server:
 
     try:
         with capture_logs() as lines:
-            await make(server)  # type: ignore[misc]
+            await make(server)
             await server.end_sessions()
             await until(lambda: is_rejected(is_served), "the pool to be rejected")
             with pytest.raises(StoreUnavailable, match=r"rejects us.*change them back.*postgres\.url") as caught:
                 await is_served()
         assert len(rejections(lines)) == 1
         assert "its-password" not in str(caught.value)
-        await mend(server)  # type: ignore[misc]
+        await mend(server)
         assert await until(is_served, "the pool to be let in again", not_yet=StoreUnavailable)
     finally:
         await pool.close()
@@ -86,7 +89,7 @@ async def test_a_pool_that_was_let_in_waits_for_the_mistake_to_be_mended(server:
 
 @mistakes
 async def test_whoever_was_never_let_in_is_told_to_correct_the_setting(server: RejectingServer, mistake: str) -> None:
-    await MISTAKES[mistake][0](server)  # type: ignore[misc]
+    await MISTAKES[mistake][0](server)
     with capture_logs() as lines, pytest.raises(ImpossibleSetting, match=r"postgres\.url"):
         await open_pool(server.dsn, connections=1, command_timeout_seconds=10)
     with pytest.raises(ImpossibleSetting, match=r"postgres\.url"):
@@ -202,27 +205,21 @@ async def test_a_database_that_takes_no_connections_is_waited_for_from_the_start
 
 @mistakes
 async def test_a_processor_goes_on_with_the_parcels_when_it_is_let_in_again(
-    server: RejectingServer, mistake: str, capsys: pytest.CaptureFixture[str]
+    server: RejectingServer, mistake: str
 ) -> None:
     make, mend = MISTAKES[mistake]
-    log = ""
-
-    def has_told() -> bool:
-        nonlocal log
-        log += capsys.readouterr().err
-        return bool(rejections(lines_of(log)))
-
     owner = await PostgresWriter.open(server.owner_dsn)
     blocked = "SELECT count(*) FROM contacts WHERE status = 'blocklisted'"
-    async with processor(settings_of(server)):
-        await owner.put(parcel(envelopes([bounce("before@example.org")])))
-        await until_answered(server.owner_dsn, blocked, 1)
-        await make(server)  # type: ignore[misc]
-        await server.end_sessions()
-        await owner.put(parcel(envelopes([bounce("meanwhile@example.org")])))
-        await until(has_told, "the processor to be rejected", show=lambda: log)
-        await mend(server)  # type: ignore[misc]
-        await until_answered(server.owner_dsn, blocked, 2, within_seconds=40)
+    with capture_logs() as lines:
+        async with processor(settings_of(server)):
+            await owner.put(parcel(envelopes([bounce("before@example.org")])))
+            await until_answered(server.owner_dsn, blocked, 1)
+            await make(server)
+            await server.end_sessions()
+            await owner.put(parcel(envelopes([bounce("meanwhile@example.org")])))
+            await until(lambda: rejections(lines), "the processor to be rejected", show=lambda: lines)
+            await mend(server)
+            await until_answered(server.owner_dsn, blocked, 2, within_seconds=40)
     await owner.close()
 
 
@@ -253,25 +250,17 @@ async def api(server: RejectingServer) -> AsyncIterator[int]:
         await serving
 
 
-async def test_the_api_answers_503_with_the_reason_and_logs_it_as_an_error(
-    server: RejectingServer, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_api_answers_503_with_the_reason_and_logs_it_as_an_error(server: RejectingServer) -> None:
     await reject_by_rules(server)
-    log = ""
+    with capture_logs() as lines:
+        async with api(server) as port:
+            assert await http_status(port, "/v1/status-changes") == 503
+            async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                assert "pg_hba.conf" in await answer.text()
+            await until(lambda: rejections(lines), "an error line", show=lambda: lines)
+            await accept_by_rules(server)
 
-    def has_told() -> bool:
-        nonlocal log
-        log += capsys.readouterr().err
-        return bool(rejections(lines_of(log)))
+            async def serves() -> bool:
+                return await http_status(port, "/v1/status-changes") == 200
 
-    async with api(server) as port:
-        assert await http_status(port, "/v1/status-changes") == 503
-        async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/readyz") as answer:
-            assert "pg_hba.conf" in await answer.text()
-        await until(has_told, "an error line", show=lambda: log)
-        await accept_by_rules(server)
-
-        async def serves() -> bool:
-            return await http_status(port, "/v1/status-changes") == 200
-
-        await until(serves, "the API to serve")
+            await until(serves, "the API to serve")
