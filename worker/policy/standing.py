@@ -51,7 +51,9 @@ def next_change_at(facts: Facts, policy: Policy, at: datetime) -> datetime | Non
     if deliverability.is_free(facts.deliverability):
         return None
     moments = sorted(deliverability.ends(facts.deliverability, policy, at))
-    now = _shape(standing(facts, policy, at)) if moments else None
+    if not moments:
+        return None
+    now = _shape(standing(facts, policy, at))
     for moment in moments:
         if _shape(standing(facts, policy, moment)) != now:
             return moment
