@@ -14,6 +14,7 @@ from worker.store.checkpoints import StoredCheckpoint
 from worker.store.contact_lookup import KnownStanding
 from worker.store.contact_rows import (
     ContactFacts,
+    ContactId,
     ContactKey,
     ContactRow,
     ContactStanding,
@@ -21,7 +22,7 @@ from worker.store.contact_rows import (
     LockedContact,
     SignOfLife,
 )
-from worker.store.contact_spelling import ContactId, ContactOrigin, LastStatus
+from worker.store.contact_spelling import ContactOrigin, LastStatus
 from worker.store.daily_summaries import StoredSummary, SummaryMail
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.jobs import JobRow, NewPart, PartRow

@@ -24,6 +24,12 @@ class ContactKey(Row, frozen=True, cache_hash=True):
     channel: str
 
 
+class ContactId(ContactKey, frozen=True):
+    """The id of a contact that is stored."""
+
+    id: int
+
+
 class ContactFacts(Row, frozen=True):
     """The columns of the facts (worker.policy.facts_encoding)."""
 
@@ -185,7 +191,7 @@ _INSERT = f"""
     INSERT INTO contacts ({", ".join(_STAGED["staged_new"])})
     SELECT {", ".join(_STAGED["staged_new"])} FROM staged_new ORDER BY address, account, channel
     ON CONFLICT (address, account, channel) DO NOTHING
-    RETURNING id, address, account, channel
+    RETURNING {ContactId.select_list()}
 """  # noqa: S608 - as above
 
 
@@ -242,11 +248,12 @@ async def insert_contacts(connection: WriterConnection, contacts: Sequence[NewCo
         return {}
     rows = map(_new_values, contacts)
     await _stage(connection, "staged_new", rows)
-    records = await connection.fetch(_INSERT)
-    return {
-        ContactKey(address=address, account=account, channel=channel): contact_id
-        for contact_id, address, account, channel in records
-    }
+    return ids_by_key(ContactId.rows(await connection.fetch(_INSERT)))
+
+
+def ids_by_key(rows: Iterable[ContactId]) -> dict[ContactKey, int]:
+    """The ids of the contacts."""
+    return {ContactKey(address=row.address, account=row.account, channel=row.channel): row.id for row in rows}
 
 
 async def write_signs_of_life(connection: WriterConnection, signs: Sequence[SignOfLife]) -> None:

@@ -7,12 +7,12 @@ from msgspec import Struct
 
 from schemas.vocabulary import Channel
 from worker.store.campaign_recipients import move_recipients
-from worker.store.contact_rows import ContactKey, ContactRow
+from worker.store.contact_rows import ContactId, ContactKey, ContactRow, ids_by_key
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.known_keys import KeyInMonth
 from worker.store.named_statement import NamedStatement
 from worker.store.partitions import months_later
-from worker.store.people import move_people
+from worker.store.people import NEW_CONTACT_ID, move_people
 from worker.store.pool import Connection, Executor, WriterConnection, store_errors
 from worker.store.row import Row
 
@@ -29,12 +29,6 @@ class ContactPage(Struct, frozen=True, kw_only=True):
     last_id: int
     contacts: int
     odd: dict[int, ContactKey]  # contacts whose address may have another spelling today, by id
-
-
-class ContactId(ContactKey, frozen=True):
-    """The id of a contact that is stored."""
-
-    id: int
 
 
 class ContactOrigin(Row, frozen=True):
@@ -80,9 +74,7 @@ _DELETE_COPIES = f"""
     DELETE FROM {{table}} e USING {KeyInMonth.unnest("k")}
      WHERE e.contact_id = k.contact_id AND e.occurred_at = k.occurred_at AND e.entry_key = k.entry_key
 """  # noqa: S608 - as above
-# Looked up by a list of ids instead of a join, so that Postgres never reads the whole table.
-_NEW_ID = "(:new::bigint[])[array_position(:old::bigint[], contact_id)]"
-_MOVE = f"UPDATE {{table}} SET contact_id = {_NEW_ID} WHERE contact_id = ANY (:old::bigint[])"  # noqa: S608 - constants
+_MOVE = f"UPDATE {{table}} SET contact_id = {NEW_CONTACT_ID} WHERE contact_id = ANY (:old::bigint[])"  # noqa: S608 - constants
 _MOVES = [NamedStatement(_MOVE.format(table=table)) for table in ("entries", "kept_calm_events", "status_changes")]
 _IN_MONTHS = """
     EXISTS (SELECT FROM unnest(:since::timestamptz[], :until::timestamptz[]) AS m (since, until)
@@ -92,7 +84,7 @@ _MOVE_EVENTS = NamedStatement(f"{_MOVE.format(table='calm_events')} AND NOT {_IN
 # A month that is about to be dropped accepts no rows.
 _KEEP = NamedStatement(f"""
     INSERT INTO kept_calm_events ({", ".join(EVENT_COLUMNS)})
-    SELECT {", ".join(_NEW_ID if name == "contact_id" else name for name in EVENT_COLUMNS)} FROM calm_events
+    SELECT {", ".join(NEW_CONTACT_ID if name == "contact_id" else name for name in EVENT_COLUMNS)} FROM calm_events
      WHERE contact_id = ANY (:old::bigint[]) AND {_IN_MONTHS}
     ON CONFLICT (contact_id, entry_key) DO NOTHING
 """)  # noqa: S608 - constants
@@ -133,8 +125,7 @@ async def contact_page(executor: Executor, *, after_id: int, most: int) -> Conta
 async def contacts_under(executor: Executor, keys: Collection[ContactKey]) -> dict[ContactKey, int]:
     """The ids of those contacts that are stored under exactly these addresses."""
     with store_errors(_DOING):
-        rows = ContactId.rows(await executor.fetch(_UNDER, *ContactKey.arrays(list(keys))))
-    return {ContactKey(address=row.address, account=row.account, channel=row.channel): row.id for row in rows}
+        return ids_by_key(ContactId.rows(await executor.fetch(_UNDER, *ContactKey.arrays(list(keys)))))
 
 
 async def lock_spelling(connection: Connection) -> None:

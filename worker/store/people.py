@@ -93,11 +93,15 @@ _DELETE_ADDRESSES = f"""
 """  # noqa: S608 - as above
 
 
+# The contact to which a row moves. Looked up in a list of ids instead of a join, so that Postgres never reads the whole
+# table.
+NEW_CONTACT_ID = "(:new::bigint[])[array_position(:old::bigint[], contact_id)]"
+
+
 def _move_statement(row_type: type[Row], table: str, unique: str) -> NamedStatement:
-    new_id = "(:new::bigint[])[array_position(:old::bigint[], contact_id)]"
     return NamedStatement(f"""
         INSERT INTO {table} ({row_type.select_list()})
-        SELECT {", ".join(new_id if column == "contact_id" else column for column in row_type.columns())}
+        SELECT {", ".join(NEW_CONTACT_ID if column == "contact_id" else column for column in row_type.columns())}
           FROM {table} WHERE contact_id = ANY (:old::bigint[])
         ON CONFLICT ({unique}) DO NOTHING
     """)  # noqa: S608 - constants
